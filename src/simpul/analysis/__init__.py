@@ -1,0 +1,1 @@
+"""Pure calculation over domain values: no files, no sockets, no clock, no randomness."""

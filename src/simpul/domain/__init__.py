@@ -1,0 +1,1 @@
+"""Nouns and rules: no files, no sockets, no clock, no randomness. Imports `errors` only."""

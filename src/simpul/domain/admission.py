@@ -1,0 +1,141 @@
+"""Admission: what the recipient's node makes of what it opened. Take, quarantine or refuse, always with reasons.
+
+The same engine as at the sender answers, over the label's view and as of the sender's `decided_at`: an agreement part
+that differs is evidence that one of the two misread the agreement. What is not plainly admissible is quarantined, so
+that a person decides and nothing is lost; only what was never meant for this node is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from simpul.domain.agreements import Agreement
+from simpul.domain.labels import Label, MembersOf, dominates, no_circles
+from simpul.domain.policy import Outcome, Reason, agreement_part, duties
+
+
+class Admitted(Struct, frozen=True, kw_only=True):
+    """Taken into the store and the inbox."""
+
+    reasons: tuple[Reason, ...] = ()
+
+
+class Quarantined(Struct, frozen=True, kw_only=True):
+    """Kept apart, seen by a reviewer only, with a way out: admit or refuse."""
+
+    reasons: tuple[Reason, ...]
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """Not kept. The sender gets a receipt that says so."""
+
+    reasons: tuple[Reason, ...]
+
+
+Admission = Admitted | Quarantined | Refused
+
+REFUSING: Final = frozenset({"agreement.parties", "label.releasable-to"})
+"""Clauses by whose denial something was never meant for this node; every other denial quarantines."""
+
+
+def admit(
+    views: Iterable[Label],
+    *,
+    sender: str,
+    recipient: str,
+    purpose: str,
+    agreement: Agreement | None,
+    decided_at: int,
+    originator: str | None = None,
+    author: Label | None = None,
+    obligations: Iterable[str] | None = None,
+    members_of: MembersOf = no_circles,
+) -> Admission:
+    """What becomes of a thing whose portions came with these label views.
+
+    Args:
+        views: the view of the label of each portion, the thing itself first. None at all is quarantined.
+        sender: who sent it (fingerprint).
+        recipient: this node.
+        purpose: what the release states.
+        agreement: the agreement that the message names by hash, if this node has it signed by all; else None.
+        decided_at: when the sender decided (microseconds UTC): the agreement is read as of then.
+        originator: who wrote it, when that is not the sender.
+        author: the label under which the originator's own manifest carries it, where something is passed on; a view
+            that is wider is quarantined.
+        obligations: the duties that came with it; None to leave them unchecked.
+        members_of: the circles that this node knows.
+
+    Returns:
+        The most severe answer over all views, with the reasons for it: of an admission, none.
+    """
+    reasons: list[Reason] = []
+    stated = None if obligations is None else frozenset(obligations)
+    count = 0
+    for view in views:
+        count += 1
+        part = agreement_part(
+            view,
+            sender=sender,
+            recipient=recipient,
+            purpose=purpose,
+            agreement=agreement,
+            at=decided_at,
+            originator=originator,
+            members_of=members_of,
+        )
+        reasons += [reason for reason in part.reasons if reason.outcome >= Outcome.NEEDS_CONSENT]
+        reasons += _about_label(view, author)
+        reasons += _about_duties(duties(view, agreement), stated)
+    if not count:
+        reasons.append(_fault("admission.label", "it came without a label"))
+    return _admission(tuple(dict.fromkeys(reasons)))
+
+
+def _admission(reasons: tuple[Reason, ...]) -> Admission:
+    if not reasons:
+        return Admitted()
+    denied = {reason.clause for reason in reasons if reason.outcome is Outcome.DENY}
+    return (
+        Refused(reasons=reasons)
+        if denied & REFUSING and not _no_agreement(reasons)
+        else Quarantined(reasons=reasons)
+    )
+
+
+def _no_agreement(reasons: tuple[Reason, ...]) -> bool:
+    """Without the agreement it cannot be said that the sender is no party to it: it may still come."""
+    return any(reason.clause == "agreement.in-force" for reason in reasons)
+
+
+def _about_label(view: Label, author: Label | None) -> list[Reason]:
+    found = []
+    if view.not_releasable_to:
+        found.append(_fault("admission.view", "the label's view names parties that it must not name"))
+    if author is not None and not dominates(_unlisted(view), _unlisted(author)):
+        found.append(
+            _fault("admission.wider-label", "its label is wider than the one its originator gave it")
+        )
+    return found
+
+
+def _unlisted(label: Label) -> Label:
+    """The label without its lists: they name another recipient at each hop, and are decided by themselves."""
+    return replace(label, releasable_to=frozenset(), not_releasable_to=frozenset())
+
+
+def _about_duties(owed: Iterable[str], stated: frozenset[str] | None) -> list[Reason]:
+    if stated is None:
+        return []
+    missing = sorted(set(owed) - stated)
+    if not missing:
+        return []
+    return [_fault("admission.obligations", f"it came without the duties {', '.join(missing)}")]
+
+
+def _fault(clause: str, why: str) -> Reason:
+    return Reason(clause=clause, outcome=Outcome.DENY, why=why, change="a reviewer admits or refuses it")

@@ -1,0 +1,171 @@
+"""What waits to go out and what came in: rows of the outbox, the inbox, receipts and quarantine.
+
+A message's life at its sender is a table; nothing else moves it:
+
+    waiting --number--> numbered --put at a relay--> carried --partner's ack--> acked
+                            ^                            |
+                            +------- sealed again -------+            numbered, carried --void--> void
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class MailState(StrEnum):
+    """Where an outgoing message stands. Only the partner's signed ack makes it `acked` (design §7)."""
+
+    WAITING = "waiting"
+    NUMBERED = "numbered"
+    CARRIED = "carried"
+    ACKED = "acked"
+    VOID = "void"
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """One message to one party, before and after it is numbered.
+
+    Attributes:
+        id: 16 random bytes, the message's own id; the key of the outbox.
+        to: recipient.
+        kind: message kind (protocol.message).
+        lane: "contact", "urgent", "normal" or "bulk".
+        payload: the bytes as carried.
+        length: length of the payload before its encoding was applied.
+        encoding: "identity" or "simpul-release".
+        created, decided_at, expires: microseconds UTC.
+        agreement: hash of the agreement's payload, or empty.
+        decision: salted commitment to the whole decision, or empty.
+        release: id of the release this is a part of, or empty; `part` counts from 0.
+        objects: how many objects it carries.
+        leaf_salt: 32 random bytes drawn when it was queued.
+        state: see the table above.
+        stream, number, message, name: empty until numbered; `message` is the canonical message, `name` its SHA-256.
+        attempt: how many times it was sealed.
+        next_at: not before this time is it (again) to be put at a relay.
+    """
+
+    id: bytes
+    to: str
+    kind: str
+    lane: str
+    payload: bytes
+    length: int
+    encoding: str
+    created: int
+    decided_at: int
+    expires: int
+    leaf_salt: bytes
+    agreement: bytes = b""
+    decision: bytes = b""
+    release: bytes = b""
+    part: int = 0
+    objects: int = 0
+    state: MailState = MailState.WAITING
+    stream: bytes = b""
+    number: int = 0
+    message: bytes = b""
+    name: bytes = b""
+    attempt: int = 0
+    next_at: int = 0
+
+
+class Incoming(Struct, frozen=True, kw_only=True):
+    """One verified message that came in, with all that is needed to verify it again years later.
+
+    `outcome` is "admitted", "quarantined", "refused", or "done" for procedure messages.
+    """
+
+    sender: str
+    name: bytes
+    stream: bytes
+    number: int
+    kind: str
+    message: bytes
+    seal: bytes
+    signatures: tuple[bytes, bytes]
+    payload: bytes
+    card_version: int
+    outcome: str
+    objects: int
+    arrived: int
+
+
+class AckState(Struct, frozen=True, kw_only=True):
+    """What was received of one stream of one sender: all up to `up_to`, and the ranges beyond it (inclusive)."""
+
+    stream: bytes
+    up_to: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """A partner's signed word on one of our messages. `carrier` names the message that brought the receipt."""
+
+    sender: str
+    message: bytes
+    outcome: str
+    at: int
+    counts: dict[str, int]
+    carrier: bytes
+
+
+class InboxItem(Struct, frozen=True, kw_only=True):
+    """A product that came in, whole or in parts.
+
+    `sheet` is the cover sheet as it was sent (canonical JSON) or empty while its part is outstanding; `portions` are
+    (number, text) pairs that this node was given.
+    """
+
+    sender: str
+    product: str
+    version: int
+    root: bytes
+    manifest: bytes
+    title: str
+    purpose: str
+    precedence: str
+    grade: str
+    handling: str
+    sheet: bytes
+    portions: tuple[tuple[int, str], ...]
+    parts: int
+    parts_here: int
+    objects: int
+    created: int
+    first_arrived: int
+    whole_at: int | None
+    opened_at: int | None
+
+
+class QuarantinedItem(Struct, frozen=True, kw_only=True):
+    """What is kept apart until a reviewer decides: one group of one message, under one label view.
+
+    `id` is 16 random bytes; `state` is "waiting", "admitted" or "refused".
+    """
+
+    id: bytes
+    sender: str
+    message: bytes
+    kind: str
+    reasons: tuple[tuple[str, str], ...]
+    label: bytes
+    objects: int
+    arrived: int
+    state: str
+    decided_by: str
+
+
+class MatchRow(Struct, frozen=True, kw_only=True):
+    """An observation that met an indicator: the value, who observed, whose indicator, and why they meet."""
+
+    kind: str
+    value: str
+    at: str
+    source: str
+    indicator: str
+    observation: str
+    reason: str
+    found: int

@@ -1,0 +1,77 @@
+"""A release: what one recipient gets of one product version, fixed when it is approved (design §2, §6)."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from simpul.domain.objects import ObjectKey
+
+SHEET, PORTION, OBJECT = 0, 1, 2
+"""Leaf kinds, as in the manifest's leaves (PROTOCOL §3)."""
+
+
+class ReleaseLeaf(Struct, frozen=True, kw_only=True):
+    """One leaf of the manifest.
+
+    `key` names the object rendered (None for sheet and portions). `body` is the exact bytes sent when they differ
+    from the stored original (a cut rendition, the sheet, a portion), else None. `label` is the hash of the label's
+    view for the recipient. `number` is the portion's number, else 0.
+    """
+
+    position: int
+    kind: int
+    key: ObjectKey | None
+    number: int
+    body: bytes | None
+    label: bytes
+    salt: bytes
+    hash: bytes
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """How many objects a clause withheld from a recipient."""
+
+    clause: str
+    count: int
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """A decided, fixed set of renditions of one product version for one recipient.
+
+    Attributes:
+        id: 16 random bytes.
+        product, version, recipient: whose, which, to whom.
+        root: manifest root, 32 bytes.
+        leaves: number of leaves, a power of two; `entries` of them carry something.
+        parts: number of messages it goes as.
+        manifest: canonical manifest payload; `signed` the signed document, empty until released.
+        agreement: hash of the agreement's payload.
+        policy: hash of all that the decision read; when it changes the approvals are void.
+        obligations: what travels.
+        objects: objects carried; `redacted` of them in a cut rendition; `withheld` by clause.
+        needed: approvals needed beyond the drafter's.
+        state: "fixed", "approved", "released", "void".
+        approved_at, released_at: microseconds UTC or None.
+    """
+
+    id: bytes
+    product: str
+    version: int
+    recipient: str
+    root: bytes
+    leaves: int
+    entries: int
+    parts: int
+    manifest: bytes
+    signed: bytes
+    agreement: bytes
+    policy: bytes
+    obligations: tuple[str, ...]
+    objects: int
+    redacted: int
+    withheld: tuple[Withheld, ...]
+    needed: int
+    state: str
+    created: int
+    approved_at: int | None
+    released_at: int | None
