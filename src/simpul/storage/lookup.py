@@ -1,0 +1,133 @@
+"""The index by id and by value: from a keyed hash of 63 bits to the places that hold it.
+
+Keys are random, so an insert into one large tree would dirty a page an entry: at a million objects, four times the
+cost of all else (measured). Therefore entries are appended to `fresh`, every connection keeps a sorted copy of `fresh`
+in its own memory, and when it has grown to `SETTLE_AT` its entries are moved to `lookup` in the order of their hashes,
+in several short transactions. While they are moved an entry may be in both; a lookup gives each place once.
+
+The hash is keyed with a secret of the database, so that nobody can prepare ids that collide. Who asks checks what he
+gets against the row itself: a collision costs a comparison and is never believed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from simpul.storage import tables as t
+from simpul.storage.connection import Connection, Session
+from simpul.storage.statements import Rows, Statement
+
+SETTLE_AT: Final = 131_072
+"""Entries of `fresh` at which they are settled: about 3 MB in each connection's memory."""
+
+SETTLE_AT_CLOSE: Final = 16_384
+"""Entries of `fresh` at which a store that wrote settles them when it is closed."""
+
+_STEPS: Final = 16
+_HASHES: Final = 1 << 64
+_LOWEST: Final = -(1 << 63)
+
+_STATE: Final = "SELECT seq, (SELECT coalesce(max(seq), 0) FROM fresh) FROM settled"
+_PLACES: Final = Statement(
+    "SELECT lookup.hash, lookup.place FROM json_each(:hashes) AS wanted"
+    " CROSS JOIN lookup ON lookup.hash = wanted.value"
+    " UNION SELECT here.hash, here.place FROM json_each(:hashes) AS wanted"
+    " CROSS JOIN temp.fresh_here AS here ON here.hash = wanted.value"
+)
+_ADD: Final = Rows(t.fresh)
+_ADD_HERE: Final = "INSERT OR IGNORE INTO temp.fresh_here VALUES (?, ?)"
+_LOAD: Final = "INSERT OR IGNORE INTO temp.fresh_here SELECT hash, place FROM fresh WHERE seq > ?"
+_SETTLE: Final = "INSERT OR IGNORE INTO lookup SELECT hash, place FROM temp.fresh_here WHERE hash BETWEEN ? AND ? ORDER BY hash, place"
+
+
+class Lookup:
+    """The index as one unit sees it."""
+
+    def __init__(self, session: Session, hash_key: bytes) -> None:
+        self._session = session
+        self._key = hash_key
+        self._current = False
+
+    def of_id(self, id: str) -> int:
+        """The hash of a STIX id: below zero, so that an import, which asks for ids only, keeps its half in memory."""
+        return -1 - self._hash(b"id\0%b" % id.encode())
+
+    def of_value(self, kind: str, key: str) -> int:
+        """The hash of an observable value: zero or more."""
+        return self._hash(f"value\0{kind}\0{key}".encode("utf-8", "surrogatepass"))
+
+    def add(self, entries: Sequence[tuple[int, int]]) -> None:
+        """Append (hash, place) pairs, which are best in order."""
+        self._refresh()
+        connection = self._session.connection
+        settled, loaded = connection.fresh
+        rows = [(loaded + n, hashed, place) for n, (hashed, place) in enumerate(entries, 1)]
+        self._session.insert(_ADD, rows)
+        self._session.change_many(_ADD_HERE, entries)
+        connection.fresh = (settled, loaded + len(rows))
+
+    def places(self, hashes: Iterable[int]) -> list[tuple[int, int]]:
+        """All (hash, place) of some hashes, each once."""
+        wanted = sorted(set(hashes))
+        if not wanted:
+            return []
+        self._refresh()
+        return self._session.all(_PLACES, hashes=json.dumps(wanted))
+
+    def _hash(self, text: bytes) -> int:
+        return int.from_bytes(blake2b(text, digest_size=8, key=self._key).digest(), "big") >> 1
+
+    def _refresh(self) -> None:
+        """Bring this connection's copy of `fresh` to the unit's snapshot, once a unit."""
+        if not self._current:
+            refresh(self._session.connection)
+            self._current = True
+
+
+def refresh(connection: Connection) -> None:
+    """Bring a connection's copy of `fresh` up to date."""
+    found_settled, last = connection.rows(_STATE)[0]
+    settled, loaded = connection.fresh
+    if found_settled != settled:
+        connection.run("DELETE FROM temp.fresh_here")
+        loaded = found_settled
+    top = max(last, found_settled)
+    if top > loaded:
+        connection.run(_LOAD, (loaded,))
+    connection.fresh = (found_settled, top)
+
+
+def settle(connection: Connection, at: int) -> bool:
+    """Move the entries of `fresh` to `lookup` if there are at least `at`, in transactions of some 20 ms.
+
+    Killed in between, it begins again: nothing is lost, since an entry leaves `fresh` last.
+    """
+    settled, loaded = connection.fresh
+    if loaded - settled < at:
+        return False
+    width = _HASHES // _STEPS
+    for step in range(_STEPS):
+        low = _LOWEST + step * width
+        with_values = (low, low + width - 1)
+        _alone(connection, [(_SETTLE, with_values)])
+    _alone(
+        connection,
+        [
+            ("UPDATE settled SET seq = max(seq, ?)", (loaded,)),
+            ("DELETE FROM fresh WHERE seq <= ?", (loaded,)),
+        ],
+    )
+    return True
+
+
+def _alone(connection: Connection, work: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    connection.run("BEGIN IMMEDIATE")
+    try:
+        for text, values in work:
+            connection.run(text, values)
+        connection.run("COMMIT")
+    finally:
+        connection.roll_back()

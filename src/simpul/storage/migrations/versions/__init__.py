@@ -1,0 +1,1 @@
+"""One file a revision. What a file did once is never changed afterwards."""

@@ -1,0 +1,250 @@
+"""`ports.Objects` on tables: objects, labels, words, values. Adding is in adding.py, finding in searching.py."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import select, update
+
+from simpul.domain.labels import Label
+from simpul.domain.objects import Marked, ObjectKey
+from simpul.domain.queries import EVERYTHING, Audience, Query
+from simpul.errors import InputFault, NotFound
+from simpul.ports import Added, StoredHead, ValueHit
+from simpul.storage import tables as t
+from simpul.storage.adding import Adder, bear
+from simpul.storage.connection import Session
+from simpul.storage.heads import HeadRow, Heads, whole
+from simpul.storage.interning import Interning
+from simpul.storage.lookup import Lookup
+from simpul.storage.naming import open_cursor, seal_cursor, split_id
+from simpul.storage.searching import Permitted, Search
+from simpul.storage.statements import Statement, bindparam
+
+_PORTION: Final = (1 << t.PORTION_BITS) - 1
+_STREAMED: Final = 100
+
+_SET_LABEL: Final = Statement(
+    update(t.head).where(t.head.c.arrival == bindparam("of")).values(label=bindparam("to"))
+)
+_SET_PORTION_LABEL: Final = Statement(
+    update(t.portion)
+    .where(t.portion.c.arrival == bindparam("of"), t.portion.c.number == bindparam("portion_number"))
+    .values(label=bindparam("to"))
+)
+_LABELS_IN_USE: Final = Statement(
+    select(t.label.c.number, t.label.c.hash, t.label.c.bearers)
+    .where((t.label.c.bearers > 0) | (t.label.c.portions > 0))
+    .order_by(t.label.c.number)
+)
+
+
+class ObjectRows:
+    """Implements `ports.Objects` in one unit."""
+
+    def __init__(self, session: Session, interning: Interning, lookup: Lookup, cursor_key: bytes) -> None:
+        self._session = session
+        self._interning = interning
+        self._lookup = lookup
+        self._cursor_key = cursor_key
+        self._heads = Heads(session, interning)
+
+    # -- changes ---------------------------------------------------------------------------------------------
+
+    def add(self, batch: Sequence[Marked], *, source: str, at: int) -> Added:
+        """Store renditions that are not there yet, with labels, portion rows, words and values."""
+        return Adder(self._session, self._interning, self._lookup, self._heads).add(
+            batch, source=source, at=at
+        )
+
+    def relabel(self, changes: Sequence[tuple[ObjectKey, tuple[Label, ...]]]) -> int:
+        """Set the effective labels of the portions of each key; returns how many renditions changed."""
+        rows = self.rows_of([key for key, _ in changes])
+        bearers: Counter[int] = Counter()
+        portions: Counter[int] = Counter()
+        changed = 0
+        for key, labels in changes:
+            row = rows.get(key)
+            if row is None:
+                raise _absent(key)
+            if len(labels) != row.portions + 1:
+                raise InputFault(f"{key.id} has {row.portions + 1} portions, not {len(labels)}", input=key.id)
+            changed += self._relabel(row, labels, bearers, portions)
+        bear(self._session, bearers, portions)
+        return changed
+
+    def _relabel(
+        self, row: HeadRow, labels: tuple[Label, ...], bearers: Counter[int], portions: Counter[int]
+    ) -> bool:
+        own, *further = [self._interning.label(label) for label in labels]
+        changed = own != row.label
+        if changed:
+            self._session.change(_SET_LABEL, of=row.arrival, to=own)
+            bearers.update({own: 1})
+            bearers.subtract({row.label: 1})
+        for portion, label in zip(self._heads.portions([row]).get(row.arrival, ()), further, strict=True):
+            if portion.label != label:
+                self._session.change(
+                    _SET_PORTION_LABEL, of=row.arrival, portion_number=portion.number, to=label
+                )
+                portions.update({label: 1})
+                portions.subtract({portion.label: 1})
+                changed = True
+        return changed
+
+    # -- one object ------------------------------------------------------------------------------------------
+
+    def find(
+        self, audience: Audience, id: str, *, version: int | None = None, originator: str | None = None
+    ) -> list[StoredHead]:
+        """All stored renditions of an id that fit, newest version first."""
+        permitted = self._interning.permitted(audience)
+        party = self._interning.known_party(originator) if originator else None
+        rows = [
+            row
+            for row in self._rows_of_id(id)
+            if (version is None or row.version == version)
+            and (not originator or row.originator == party)
+            and (permitted is None or row.label in permitted)
+        ]
+        rows.sort(key=lambda row: (row.version, row.arrival), reverse=True)
+        return self._heads.stored(rows, permitted)
+
+    def raw(self, audience: Audience, key: ObjectKey) -> bytes:
+        """The exact bytes, if every portion is permitted. Raises `NotFound`."""
+        return self._heads.raw(self._permitted_row(audience, key).arrival)
+
+    def labels_of(self, audience: Audience, key: ObjectKey) -> tuple[Label, ...]:
+        """The effective label of each portion, the object itself first, if every one is permitted."""
+        row = self._permitted_row(audience, key)
+        further = self._heads.portions([row]).get(row.arrival, ())
+        numbers = (row.label, *(portion.label for portion in further))
+        return tuple(self._label(number) for number in numbers)
+
+    def _permitted_row(self, audience: Audience, key: ObjectKey) -> HeadRow:
+        row = self.rows_of([key]).get(key)
+        permitted = self._interning.permitted(audience)
+        if row is None or not whole(row, self._heads.portions([row]).get(row.arrival, ()), permitted):
+            raise _absent(key)
+        return row
+
+    def _rows_of_id(self, id: str) -> list[HeadRow]:
+        type_name, uuid = split_id(id)
+        type_number = self._interning.known_type(type_name)
+        arrivals = {place >> t.PORTION_BITS for _, place in self._lookup.places([self._lookup.of_id(id)])}
+        return [row for row in self._heads.rows(arrivals) if (row.type, row.uuid) == (type_number, uuid)]
+
+    def rows_of(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, HeadRow]:
+        """The heads of those keys that are stored. For the other classes of this package: it applies no audience."""
+        wanted = set(keys)
+        hashes = [self._lookup.of_id(key.id) for key in wanted]
+        arrivals = {place >> t.PORTION_BITS for _, place in self._lookup.places(hashes)}
+        found = {self._heads.key(row): row for row in self._heads.rows(arrivals)}
+        return {key: found[key] for key in wanted if key in found}
+
+    def rows_of_ids(self, ids: Sequence[str]) -> list[HeadRow]:
+        """All heads of some ids. For the other classes of this package: it applies no audience."""
+        wanted = set(ids)
+        hashes = [self._lookup.of_id(name) for name in wanted]
+        arrivals = {place >> t.PORTION_BITS for _, place in self._lookup.places(hashes)}
+        return [row for row in self._heads.rows(arrivals) if self._heads.id(row) in wanted]
+
+    # -- many objects ----------------------------------------------------------------------------------------
+
+    def newest(
+        self, audience: Audience, *, limit: int, after: str | None = None
+    ) -> tuple[list[StoredHead], str | None]:
+        """A page of the newest arrivals, and an opaque cursor to the next page or None."""
+        return self.query(audience, EVERYTHING, limit=limit, after=after)
+
+    def query(
+        self, audience: Audience, query: Query, *, limit: int, after: str | None = None
+    ) -> tuple[list[StoredHead], str | None]:
+        """A page of what fits, newest arrival first, and the cursor to the next page."""
+        permitted = self._interning.permitted(audience)
+        beyond = None if after is None else open_cursor(self._cursor_key, after)
+        rows = list(
+            islice(
+                self.search(query, permitted).rows(newest_first=True, beyond=beyond, chunk=limit + 1),
+                limit + 1,
+            )
+        )
+        more = seal_cursor(self._cursor_key, rows[limit - 1].arrival) if len(rows) > limit else None
+        return self._heads.stored(rows[:limit], permitted), more
+
+    def count(self, audience: Audience, query: Query) -> int:
+        """How many renditions fit."""
+        return self.search(query, self._interning.permitted(audience)).count()
+
+    def stream(self, audience: Audience, query: Query, *, latest: bool) -> Iterator[tuple[StoredHead, bytes]]:
+        """All that fit with their bytes, oldest arrival first."""
+        permitted = self._interning.permitted(audience)
+        search = self.search(query, permitted)
+        rows = search.rows(newest_first=False, latest=latest)
+        while some := list(islice(rows, _STREAMED)):
+            shown = search.shown(some)
+            for row, head in zip(shown, self._heads.stored(shown, permitted), strict=True):
+                yield head, self._heads.raw(row.arrival)
+
+    def search(self, query: Query, permitted: Permitted) -> Search:
+        """A search in this unit. For the other classes of this package."""
+        return Search(self._session, self._interning, self._lookup, query, permitted)
+
+    def hits(self, audience: Audience, keys: Sequence[tuple[str, str]]) -> list[ValueHit]:
+        """Objects that hold any of these (kind, key) values."""
+        permitted = self._interning.permitted(audience)
+        wanted = {self._lookup.of_value(kind, key): (kind, key) for kind, key in keys}
+        places = self._lookup.places(wanted)
+        rows = {
+            row.arrival: row for row in self._heads.rows({place >> t.PORTION_BITS for _, place in places})
+        }
+        further = self._heads.portions(list(rows.values()))
+        hits = []
+        for hashed, place in places:
+            row, number = rows[place >> t.PORTION_BITS], place & _PORTION
+            label = further[row.arrival][number - 1].label if number else row.label
+            if permitted is None or (row.label in permitted and label in permitted):
+                hits.append(self._hit(wanted[hashed], row, number, label))
+        return hits
+
+    def _hit(self, value: tuple[str, str], row: HeadRow, portion: int, label: int) -> ValueHit:
+        return ValueHit(
+            kind=value[0],
+            key=value[1],
+            object=self._heads.key(row),
+            type=self._interning.type_name(row.type),
+            portion=portion,
+            label=self._interning.label_hash(label),
+        )
+
+    # -- labels and ids --------------------------------------------------------------------------------------
+
+    def label(self, hash: bytes) -> Label:
+        """An interned label. Raises `NotFound`."""
+        return self._interning.label_by_hash(hash)
+
+    def labels(self, audience: Audience) -> list[tuple[bytes, Label, int]]:
+        """Every label in use that the asker may see, with how many renditions bear it on the object itself."""
+        permitted = self._interning.permitted(audience)
+        return [
+            (digest, self._interning.label_by_hash(digest), bearers)
+            for number, digest, bearers in self._session.all(_LABELS_IN_USE)
+            if permitted is None or number in permitted
+        ]
+
+    def _label(self, number: int) -> Label:
+        return self._interning.label_by_hash(self._interning.label_hash(number))
+
+    def originated(self, party: str, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` of which an object by this originator is stored."""
+        number = self._interning.known_party(party)
+        if number is None:
+            return set()
+        return {self._heads.id(row) for row in self.rows_of_ids(ids) if row.originator == number}
+
+
+def _absent(key: ObjectKey) -> NotFound:
+    return NotFound(f"no such object here: {key.id}", input=key.id, where=key.sha256.hex())
