@@ -1,0 +1,1 @@
+"""Machines over HTTP: parse, call one service, render."""

@@ -1,0 +1,75 @@
+"""What a node answers over HTTP: is it alive, what is it, and its measures. No content, no names of partners.
+
+GET /health     {"status": "ok"}; 503 when the database cannot be read
+GET /version    {"simpul": …, "protocol": …, "realm": …, "party": …}
+GET /metrics    Prometheus text
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar, Response, get
+from litestar.openapi import OpenAPIConfig
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from simpul import __version__
+from simpul.domain.queries import HOME, Query
+from simpul.errors import HomeFault
+from simpul.protocol.versions import VERSION
+from simpul.services.node import Node
+
+
+def application(node: Node) -> Litestar:
+    """The HTTP application of one node."""
+
+    @get("/health", sync_to_thread=False)
+    def health() -> Response[dict[str, str]]:
+        """Whether the database answers."""
+        try:
+            with node.store.read() as unit:
+                unit.journal.size()
+        except HomeFault as fault:
+            return Response({"status": fault.code}, status_code=503)
+        return Response({"status": "ok"})
+
+    @get("/version", sync_to_thread=False)
+    def version() -> dict[str, Any]:
+        """What runs here."""
+        return {
+            "simpul": __version__,
+            "protocol": VERSION.number,
+            "realm": node.realm,
+            "party": node.party,
+        }
+
+    @get("/metrics", sync_to_thread=False)
+    def metrics() -> Response[bytes]:
+        """Prometheus text format."""
+        return Response(measures(node), media_type=CONTENT_TYPE_LATEST)
+
+    return Litestar(
+        route_handlers=[health, version, metrics],
+        openapi_config=OpenAPIConfig(title="Simpul node", version=__version__, path="/api/schema"),
+    )
+
+
+def measures(node: Node) -> bytes:
+    """The node's measures as Prometheus text: counts of objects, messages and leaves; never what they are about."""
+    registry = CollectorRegistry()
+    with node.store.read() as unit:
+        counters = unit.directory.counters()
+        pending = unit.mail.pending()
+        values = {
+            "simpul_objects_stored": unit.objects.count(HOME, Query()),
+            "simpul_log_leaves": unit.journal.size(),
+            "simpul_jobs_waiting": unit.jobs.waiting(),
+            "simpul_quarantine_waiting": len(unit.mail.quarantined()),
+            "simpul_outbox_messages": sum(sum(states.values()) for states in pending.values()),
+        }
+    for name, value in values.items():
+        Gauge(name, name.replace("_", " "), registry=registry).set(value)
+    exchanged = Gauge("simpul_objects", "objects by what became of them", ["what"], registry=registry)
+    for what, count in counters.items():
+        exchanged.labels(what).set(count)
+    return generate_latest(registry)

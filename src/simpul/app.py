@@ -1,0 +1,161 @@
+"""The one place that builds a node: the only file that knows every layer.
+
+found_node(...)                      make a home, its keys and its first card
+with open_node(home, kek=…) as node  everything a service needs, closed at the end
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from simpul.config import Settings, load
+from simpul.errors import InputFault
+from simpul.ports import Transport
+from simpul.protocol.keys import SigningKey, fingerprint, self_test
+from simpul.services import founding
+from simpul.services.auditing import INCARNATION, record
+from simpul.services.connecting import keep_card
+from simpul.services.node import Limits, Node
+from simpul.storage.home import Home, HomeLock, create_home, open_home
+from simpul.storage.keyring import create_kek
+from simpul.storage.store import open_store
+from simpul.storage.tiles import TileDirectory
+from simpul.transport.relay import RelayClient
+
+LIVE = "live"
+
+
+def load_settings(home: Path) -> Settings:
+    """The settings of a home, from its file and the environment. Raises `InputFault` for the first wrong one."""
+    return load(home, os.environ)
+
+
+def found_node(
+    home: Path,
+    *,
+    name: str,
+    country: str,
+    root: Path,
+    relays: Sequence[str],
+    kek: Path | None,
+    passphrase: bytes | None,
+    unencrypted: bool,
+) -> str:
+    """Make a home with its keys and card; returns the party's fingerprint. The root key goes to its own file.
+
+    Raises:
+        InputFault: the folder is not empty, the root's file exists, or a name does not serve.
+        CryptoUnavailable: the library build cannot do what the protocol needs.
+    """
+    self_test()
+    entropy, now = os.urandom, _now()
+    seed = entropy(64)
+    key = SigningKey(seed)
+    secrets = founding.Secrets.draw(entropy)
+    urls = founding.relay_urls(relays)
+    card = founding.first_card(key, secrets, name=name, country=country, realm=LIVE, relays=urls, now=now)
+    if home.exists() and any(home.iterdir()):
+        raise InputFault("the folder is not empty", input="--home", where=str(home), do="name a new folder")
+    founding.write_root(root, seed, home)
+    if kek is not None and not kek.exists():
+        create_kek(kek)
+    party = fingerprint(key.public)
+    made = create_home(
+        home,
+        party=party,
+        name=name.strip(),
+        country=country,
+        realm=LIVE,
+        kek=kek,
+        passphrase=passphrase,
+        unencrypted=unencrypted,
+    )
+    try:
+        for label, secret in secrets.named().items():
+            made.keyring.put_secret(label, secret)
+        with _node(made, load_settings(home)) as node, node.store.write() as unit:
+            unit.directory.put(INCARNATION, entropy(16))
+            keep_card(unit, card)
+            record(unit, node, "card", {"party": party, "version": 1, "hash": card.hash.hex()})
+    finally:
+        made.close()
+    return party
+
+
+@contextmanager
+def open_node(
+    home: Path, *, kek: Path | None = None, passphrase: bytes | None = None, settings: Settings | None = None
+) -> Iterator[Node]:
+    """A node of an existing home.
+
+    Raises:
+        NotFound: no home there.
+        HomeLocked: the key-encryption key is missing or wrong.
+        CryptoUnavailable: the library build cannot do what the protocol needs.
+    """
+    self_test()
+    opened = open_home(home, kek=kek, passphrase=passphrase)
+    try:
+        with _node(opened, settings or load_settings(home)) as node:
+            yield node
+    finally:
+        opened.close()
+
+
+@contextmanager
+def _node(home: Home, settings: Settings) -> Iterator[Node]:
+    store = open_store(
+        home.database, home.database_key, realm=home.realm, wait_seconds=settings.busy_wait_seconds
+    )
+    try:
+        yield Node(
+            home=home.path,
+            party=home.party,
+            name=home.name,
+            country=home.country,
+            realm=home.realm,
+            store=store,
+            keyring=home.keyring,
+            log_files=TileDirectory(home.path / "log"),
+            clock=_now,
+            entropy=os.urandom,
+            connect=_relays(home, settings),
+            lock=partial(HomeLock, home.path),
+            limits=_limits(settings),
+        )
+    finally:
+        store.close()
+
+
+def _relays(home: Home, settings: Settings) -> Callable[[str], Transport]:
+    def connect(url: str) -> Transport:
+        return RelayClient(
+            url, home.keyring.secret("account"), clock=_now, timeout_seconds=settings.relay_timeout_seconds
+        )
+
+    return connect
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        batch=settings.import_batch_objects,
+        stream_bytes=settings.import_stdin_limit_bytes,
+        poll_ms=settings.poll_interval_ms,
+        ack_delay_ms=settings.ack_delay_ms,
+        relay_wait_seconds=settings.relay_wait_seconds,
+        resend_seconds=settings.resend_seconds,
+        message_days=settings.message_days,
+        part=settings.release_part_objects,
+        prekey_hold_days=settings.prekey_hold_days,
+        tick_seconds=settings.checkpoint_tick_seconds,
+        quantum=settings.log_quantum,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

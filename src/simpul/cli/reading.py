@@ -1,0 +1,161 @@
+"""Looking at what is here: `show`, `export`, `search`, `receipts`, `status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simpul.cli.frame import Call, Command, framed
+from simpul.cli.opening import opened
+from simpul.cli.output import instant, table
+
+if TYPE_CHECKING:
+    from simpul.services.reading import Shown
+
+
+@click.command("show", cls=Command, short_help="Show one object.")
+@click.argument("wanted", metavar="ID")
+@click.option("--modified", metavar="T", help="This version only.")
+@click.option("--from", "originator", metavar="P", help="This originator's only.")
+@click.option("--raw", is_flag=True, help="Write the stored bytes and nothing else.")
+@framed
+def show(call: Call, wanted: str, modified: str | None, originator: str | None, raw: bool) -> None:
+    """Show every stored version and rendition of an object, with label and reasons; or its exact bytes with --raw.
+
+    Where several fit, --raw lists the candidates and fails: narrow with --modified and --from.
+    """
+    from simpul.errors import Ambiguous
+    from simpul.services.reading import find, raw_bytes
+
+    with opened(call) as node:
+        if raw:
+            try:
+                call.output.raw(raw_bytes(node, wanted, modified=modified, originator=originator))
+            except Ambiguous as several:
+                lines = [several.message, *several.candidates]
+                document = several.document() | {"candidates": list(several.candidates)}
+                call.output.finish(document, human=lambda: lines, ok=False)
+            return
+        found = find(node, wanted, modified=modified, originator=originator)
+    call.output.document(
+        [_document(s) for s in found], human=lambda: [line for s in found for line in _lines(s)]
+    )
+
+
+@click.command("export", cls=Command, short_help="Write a bundle of the stored bytes.")
+@click.option("--query", metavar="Q", help="Only what fits.")
+@click.option("--latest", is_flag=True, help="Only the newest version of each object.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The bundle to write."
+)
+@framed
+def export(call: Call, query: str | None, latest: bool, out: Path) -> None:
+    """Write a STIX bundle whose objects are the stored bytes: every version and rendition, unless --latest."""
+    from simpul.services.exporting import export_bundle
+
+    with opened(call) as node:
+        count = export_bundle(node, out, query=query, latest=latest)
+    call.output.document({"objects": count, "out": str(out)})
+
+
+@click.command("search", cls=Command, short_help="Find objects and portions by words and values.")
+@click.argument("query", metavar="Q", nargs=-1, required=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many."
+)
+@click.option("--after", metavar="CURSOR", help="Go on from an earlier answer's `next`.")
+@framed
+def search(call: Call, query: tuple[str, ...], limit: int, after: str | None) -> None:
+    """Find objects. Q is words and `type: id: value: from: since:` terms; all must hold.
+
+    For example: type:indicator value:203.0.113.0/24 from:arunika since:30d
+    """
+    from simpul.services.reading import search as look
+
+    with opened(call) as node:
+        found, following, total = look(node, " ".join(query), limit=limit, after=after)
+    call.output.document(
+        {"objects": [_document(s) for s in found], "total": total, "next": following},
+        human=lambda: [
+            *table(
+                ["type", "id", "modified", "from", "name"],
+                [[s.type, s.id, s.modified or "", s.originator_name, s.title] for s in found],
+            ),
+            f"{len(found)} of {total}",
+        ],
+    )
+
+
+@click.command("receipts", cls=Command, short_help="List the signed receipts of partners.")
+@framed
+def receipts(call: Call) -> None:
+    """List the signed receipts of partners on what this node sent, each verified anew. Exit 1 if one does not hold."""
+    from simpul.services.reading import verify_receipts
+
+    with opened(call) as node:
+        rows = verify_receipts(node)
+    verified = sum(1 for row in rows if row.verified)
+    call.output.finish(
+        {
+            "total": len(rows),
+            "verified": verified,
+            "receipts": [
+                {
+                    "from": r.sender,
+                    "message": r.message.hex(),
+                    "outcome": r.outcome,
+                    "counts": r.counts,
+                    "at": instant(r.at),
+                    "verified": r.verified,
+                }
+                for r in rows
+            ],
+        },
+        human=lambda: [
+            *table(
+                ["from", "message", "outcome", "at", "verified"],
+                [[r.sender_name, r.message.hex()[:16], r.outcome, instant(r.at), r.verified] for r in rows],
+            ),
+            f"{verified} of {len(rows)} verified",
+        ],
+        ok=verified == len(rows),
+    )
+
+
+@click.command("status", cls=Command, short_help="Say how this node is, and what waits.")
+@framed
+def status(call: Call) -> None:
+    """Say who this node is, what it holds, what was sent, received, refused and withheld, and what waits."""
+    from simpul.services.reading import node_status
+
+    with opened(call) as node:
+        document = node_status(node)
+    call.output.document(document)
+
+
+def _document(shown: Shown) -> dict[str, Any]:
+    return {
+        "id": shown.id,
+        "type": shown.type,
+        "modified": shown.modified,
+        "from": shown.originator,
+        "source": shown.source,
+        "sha256": shown.sha256.hex(),
+        "arrived": instant(shown.arrived),
+        "revoked": shown.revoked,
+        "label": list(shown.label),
+        "title": shown.title,
+    }
+
+
+def _lines(shown: Shown) -> list[str]:
+    return [
+        f"{shown.id}  {shown.title}",
+        f"  version    {shown.modified or 'none'}{' (revoked)' if shown.revoked else ''}",
+        f"  from       {shown.originator_name} {shown.originator}",
+        f"  arrived    {instant(shown.arrived)} from {shown.source_name}",
+        f"  rendition  {shown.sha256.hex()}",
+        *(f"  label      {line}" for line in shown.label),
+    ]

@@ -1,0 +1,377 @@
+"""Looking at what is here: objects, the inbox, receipts, and how this node is doing. Changes nothing but `opened`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from simpul.domain.labels import Label, describe
+from simpul.domain.mail import InboxItem, Receipt
+from simpul.domain.objects import NO_VERSION
+from simpul.domain.queries import HOME, Query
+from simpul.errors import Ambiguous, NotFound
+from simpul.ports import StoredHead, Unit
+from simpul.protocol.payloads import FeedbackReport, decode_payload
+from simpul.services.auditing import record
+from simpul.services.evidence import holds
+from simpul.services.node import Node
+from simpul.services.querying import names_of, party_of, query_of
+from simpul.services.times import microseconds, rfc3339, version_text
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One stored rendition for people. `label` has one line a portion; `title` is the object's name, if it has one."""
+
+    id: str
+    type: str
+    modified: str | None
+    originator: str
+    originator_name: str
+    source: str
+    source_name: str
+    sha256: bytes
+    arrived: int
+    revoked: bool
+    label: tuple[str, ...]
+    title: str
+
+
+def find(node: Node, id: str, *, modified: str | None, originator: str | None) -> list[Shown]:
+    """Every stored version and rendition of an id that fits, newest version first. Raises `NotFound`."""
+    with node.store.read() as unit:
+        names = names_of(unit)
+        return [_shown(unit, head, names) for head in _heads(unit, id, modified, originator)]
+
+
+def raw_bytes(node: Node, id: str, *, modified: str | None, originator: str | None) -> bytes:
+    """The stored bytes of the one rendition that fits.
+
+    Raises:
+        NotFound: none fits.
+        Ambiguous: several fit; each candidate line says what to narrow by.
+    """
+    with node.store.read() as unit:
+        heads = _heads(unit, id, modified, originator)
+        if len(heads) > 1:
+            names = names_of(unit)
+            raise Ambiguous(
+                f"{len(heads)} versions or renditions of {id} are stored",
+                candidates=[_candidate(head, names) for head in heads],
+                input=id,
+                do="narrow with --modified and --from",
+            )
+        return unit.objects.raw(HOME, heads[0].key)
+
+
+def _heads(unit: Unit, id: str, modified: str | None, originator: str | None) -> list[StoredHead]:
+    version = None if modified is None else _version(modified)
+    party = None if originator is None else party_of(unit, originator).fingerprint
+    heads = unit.objects.find(HOME, id, version=version, originator=party)
+    if not heads:
+        raise NotFound(f"nothing is stored under {id}", input=id, do="look with `simpul search`")
+    return heads
+
+
+def _version(text: str) -> int:
+    return NO_VERSION if text == "none" else microseconds(text, input="--modified")
+
+
+def _candidate(head: StoredHead, names: dict[str, str]) -> str:
+    party = head.key.originator
+    version = version_text(head.key.version) or "none"
+    return f"--from {names.get(party, party)} --modified {version} (sha256 {head.key.sha256.hex()})"
+
+
+def _shown(unit: Unit, head: StoredHead, names: dict[str, str]) -> Shown:
+    labels = unit.objects.labels_of(HOME, head.key)
+    return Shown(
+        id=head.key.id,
+        type=head.type,
+        modified=version_text(head.key.version),
+        originator=head.key.originator,
+        originator_name=names.get(head.key.originator, head.key.originator),
+        source=head.source,
+        source_name=names.get(head.source, head.source),
+        sha256=head.key.sha256,
+        arrived=head.arrived,
+        revoked=head.revoked,
+        label=tuple(describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339) for label in labels),
+        title=_title(unit.objects.raw(HOME, head.key)),
+    )
+
+
+class _Named(Struct):
+    name: str = ""
+    value: str = ""
+    relationship_type: str = ""
+
+
+def _title(raw: bytes) -> str:
+    try:
+        named = msgspec.json.decode(raw, type=_Named)
+    except msgspec.ValidationError:
+        return ""  # a custom type may use these names for other things
+    return named.name or named.value or named.relationship_type
+
+
+def search(node: Node, text: str, *, limit: int, after: str | None) -> tuple[list[Shown], str | None, int]:
+    """A page of what fits Q, the cursor to the next page, and how many fit in all. Raises `InputFault`."""
+    with node.store.read() as unit:
+        query: Query = query_of(node, unit, text)
+        heads, following = unit.objects.query(HOME, query, limit=limit, after=after)
+        names = names_of(unit)
+        total = unit.objects.count(HOME, query)
+        return [_shown(unit, head, names) for head in heads], following, total
+
+
+class ReceivedProduct(Struct, frozen=True, kw_only=True):
+    """A product in the inbox, for people."""
+
+    item: InboxItem
+    sender_name: str
+
+    @property
+    def precedence(self) -> str:
+        """As on the cover sheet."""
+        return self.item.precedence
+
+    @property
+    def title(self) -> str:
+        """As on the cover sheet."""
+        return self.item.title or "(cover sheet not here yet)"
+
+    @property
+    def objects(self) -> int:
+        """Objects that came so far."""
+        return self.item.objects
+
+    @property
+    def product(self) -> str:
+        """Its id."""
+        return self.item.product
+
+    @property
+    def parts(self) -> str:
+        """`2 of 3` until it is whole."""
+        item = self.item
+        return "whole" if item.whole_at is not None else f"{item.parts_here} of {item.parts}"
+
+    @property
+    def arrived(self) -> str:
+        """When it was whole, or began to come."""
+        return rfc3339(self.item.whole_at or self.item.first_arrived)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        item = self.item
+        return {
+            "product": item.product,
+            "version": item.version,
+            "from": item.sender,
+            "title": item.title,
+            "purpose": item.purpose,
+            "precedence": item.precedence,
+            "grade": item.grade,
+            "handling": item.handling,
+            "manifest": item.root.hex(),
+            "objects": item.objects,
+            "parts": item.parts,
+            "parts_here": item.parts_here,
+            "created": rfc3339(item.created),
+            "arrived": rfc3339(item.first_arrived),
+            "whole": None if item.whole_at is None else rfc3339(item.whole_at),
+            "opened": None if item.opened_at is None else rfc3339(item.opened_at),
+            "portions": [{"portion": number, "text": text} for number, text in item.portions],
+        }
+
+    def words(self) -> list[str]:
+        """As a page to read."""
+        item = self.item
+        head = [
+            f"{item.precedence.upper()}  {self.title}",
+            f"from       {self.sender_name} ({item.sender})",
+            f"purpose    {item.purpose}; grade {item.grade}; {item.objects} objects; {self.parts}",
+        ]
+        if item.handling:
+            head.append(f"handling   {item.handling}")
+        return head + [line for number, text in item.portions for line in ("", f"({number}) {text}")]
+
+
+def read_inbox(node: Node) -> list[ReceivedProduct]:
+    """What came in, most urgent and newest first."""
+    with node.store.read() as unit:
+        names = names_of(unit)
+        return [
+            ReceivedProduct(item=item, sender_name=names.get(item.sender, item.sender))
+            for item in unit.mail.inbox()
+        ]
+
+
+def open_product(node: Node, product: str) -> ReceivedProduct:
+    """Read one product; the first reading is recorded. Raises `NotFound`."""
+    with node.store.write() as unit:
+        item = unit.mail.inbox_item(product)
+        if item.opened_at is None:
+            unit.mail.opened(product, node.clock())
+            record(unit, node, "opened", {"product": product, "version": item.version, "from": item.sender})
+        return ReceivedProduct(
+            item=unit.mail.inbox_item(product), sender_name=names_of(unit).get(item.sender, "")
+        )
+
+
+def product_document(node: Node, id: str, version: int | None) -> dict[str, Any]:
+    """One of this node's products as its officers see it, narrative and labels included. Raises `NotFound`."""
+    with node.store.read() as unit:
+        names = names_of(unit)
+        product = unit.products.product(id, version)
+
+    def words(label: Label) -> str:
+        return describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339)
+
+    return {
+        "product": product.id,
+        "version": product.version,
+        "title": product.title,
+        "purpose": product.purpose,
+        "precedence": product.precedence.value,
+        "grade": str(product.grade),
+        "handling": product.handling,
+        "label": words(product.label),
+        "drafter": product.drafter,
+        "known": rfc3339(product.times.known),
+        "objects": product.objects,
+        "portions": [
+            {"portion": p.number, "label": words(p.label), "text": p.text} for p in product.portions
+        ],
+    }
+
+
+class VerifiedReceipt(Struct, frozen=True, kw_only=True):
+    """A receipt and whether the message that carried it verifies today."""
+
+    sender: str
+    sender_name: str
+    message: bytes
+    outcome: str
+    counts: dict[str, int]
+    at: int
+    verified: bool
+
+
+def verify_receipts(node: Node) -> list[VerifiedReceipt]:
+    """Every receipt that came in, each verified anew from the stored message and the card it was signed under."""
+    with node.store.read() as unit:
+        names = names_of(unit)
+        carriers: dict[bytes, bool] = {}
+        rows = []
+        for receipt in unit.mail.receipts():
+            if receipt.carrier not in carriers:
+                carriers[receipt.carrier] = holds(unit, node, unit.mail.incoming(receipt.carrier))
+            good = carriers[receipt.carrier] and unit.mail.by_name(receipt.message) is not None
+            rows.append(_verified(receipt, names, good=good))
+        return rows
+
+
+def _verified(receipt: Receipt, names: dict[str, str], *, good: bool) -> VerifiedReceipt:
+    return VerifiedReceipt(
+        sender=receipt.sender,
+        sender_name=names.get(receipt.sender, receipt.sender),
+        message=receipt.message,
+        outcome=receipt.outcome,
+        counts=receipt.counts,
+        at=receipt.at,
+        verified=good,
+    )
+
+
+def node_status(node: Node) -> dict[str, Any]:
+    """Who this node is, what it holds, what was exchanged, what waits. Counts are objects unless they say otherwise."""
+    receipts = verify_receipts(node)
+    with node.store.read() as unit:
+        counters = unit.directory.counters()
+        checkpoint = unit.journal.checkpoint()
+        skew = unit.directory.get("skew")
+        return {
+            "party": node.party,
+            "name": node.name,
+            "country": node.country,
+            "realm": node.realm,
+            "stored": unit.objects.count(HOME, Query()),
+            "imported": counters.get("imported", 0),
+            "sent": counters.get("sent", 0),
+            "received": counters.get("received", 0),
+            "admitted": counters.get("admitted", 0),
+            "quarantined": counters.get("quarantined", 0),
+            "refused": counters.get("refused", 0),
+            "withheld": withheld(unit),
+            "releases": [
+                {
+                    "product": r.product,
+                    "version": r.version,
+                    "to": r.recipient,
+                    "objects": r.objects,
+                    "redacted": r.redacted,
+                    "state": r.state,
+                    "approved": None if r.approved_at is None else rfc3339(r.approved_at),
+                    "released": None if r.released_at is None else rfc3339(r.released_at),
+                    "withheld": [{"clause": w.clause, "count": w.count} for w in r.withheld],
+                }
+                for r in unit.products.releases()
+            ],
+            "matches": [{"value": m.value, "at": m.at, "from": m.source} for m in unit.mail.matches()],
+            "receipts": {"total": len(receipts), "verified": sum(r.verified for r in receipts)},
+            "feedback": _feedback(unit),
+            "unacknowledged": sum(
+                count for states in unit.mail.pending().values() for count in states.values()
+            ),
+            "quarantine_waiting": len(unit.mail.quarantined()),
+            "outbox": unit.mail.pending(),
+            "jobs": unit.jobs.waiting(),
+            "introductions": [{"party": p, "at": rfc3339(at)} for p, at in unit.directory.introductions()],
+            "partners": [
+                {
+                    "party": p.fingerprint,
+                    "name": p.name,
+                    "card": p.card_version,
+                    "can_write_to": unit.directory.package(p.fingerprint, ours=False) is not None,
+                }
+                for p in unit.directory.parties()
+                if p.fingerprint != node.party
+            ],
+            "clock_skew": None if skew is None else skew.decode(),
+            "log": {
+                "size": unit.journal.size(),
+                "checkpoint": checkpoint[0] if checkpoint else 0,
+            },
+        }
+
+
+def _feedback(unit: Unit) -> list[dict[str, Any]]:
+    """What partners said of this node's products, oldest first."""
+    said = []
+    for message in unit.mail.incoming_of("feedback"):
+        report, _ = decode_payload(message.payload, FeedbackReport)
+        said.append(
+            {
+                "from": message.sender,
+                "product": report.product,
+                "version": report.version,
+                "useful": report.useful,
+                "acted": report.acted,
+                "note": report.note,
+                "at": rfc3339(report.at),
+            }
+        )
+    return said
+
+
+def withheld(unit: Unit) -> list[dict[str, Any]]:
+    """Objects withheld from recipients by clause, over every release that went out."""
+    totals: dict[str, int] = {}
+    for release in unit.products.releases():
+        if release.state == "released":
+            for row in release.withheld:
+                totals[row.clause] = totals.get(row.clause, 0) + row.count
+    return [{"clause": clause, "count": count} for clause, count in sorted(totals.items())]

@@ -1,0 +1,518 @@
+"""Two persons release: a second one approves exactly what goes, then it goes, in parts.
+
+    fix      render for one recipient, salt, shuffle, pad: the manifest's root names every byte that would go
+    approve  a user who is not the drafter signs {recipient, root, obligations, agreement hash}
+    release  approvals still hold and nothing changed -> the manifest is signed, a job a part is left
+    pack     the process that holds the lock turns each job into a queued message
+
+Whatever changes between approval and release (a label, the agreement, the product) makes another policy hash, and the
+approval is void: it was given for something else (design §6).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from simpul.domain.journal import Job
+from simpul.domain.labels import Label
+from simpul.domain.objects import ObjectKey
+from simpul.domain.policy import Outcome
+from simpul.domain.products import Approval, Product
+from simpul.domain.releases import OBJECT, Release, ReleaseLeaf, Withheld
+from simpul.errors import ApprovalRefusal, PolicyRefusal
+from simpul.ports import Unit
+from simpul.protocol.canonical import Bytes16, Bytes32, Wire, decode, encode
+from simpul.protocol.documents import parse_document, sign
+from simpul.protocol.keys import PublicKey, SigningKey
+from simpul.protocol.labels import WireLabel, label_hash, to_wire
+from simpul.protocol.log import content_commitment
+from simpul.protocol.manifest import (
+    HASH_LENGTH,
+    KIND,
+    SALT_LENGTH,
+    Manifest,
+    Tree,
+    decode_manifest,
+    encode_manifest,
+    leaf_hash,
+    pad,
+    padded,
+    shuffled,
+)
+from simpul.protocol.message import content_part
+from simpul.protocol.release import pack, ranges
+from simpul.protocol.versions import payload_type
+from simpul.services.agreeing import InForce, in_force
+from simpul.services.auditing import record
+from simpul.services.enrolling import Signer, public_key
+from simpul.services.node import Node
+from simpul.services.posting import drawn, expiry
+from simpul.services.querying import party_of
+from simpul.services.rendering import GOES, RenderedText, Rendering
+
+Progress = Callable[[int], None]
+
+PACK = "pack"
+"""Job kind: turn one part of a release into a message."""
+
+LEAF_BATCH = 1000
+
+MARKING_DEFINITION = "marking-definition"
+
+
+class ApprovalStatement(Wire, frozen=True, kw_only=True):
+    """What an approver signs (design §6)."""
+
+    recipient: str
+    root: Bytes32
+    obligations: tuple[str, ...]
+    agreement: Bytes32
+
+
+class PackJob(Wire, frozen=True, kw_only=True):
+    """Arguments of a `PACK` job: leaves `start` ≤ position < `stop` go as part `part`."""
+
+    release: Bytes16
+    part: int
+    start: int
+    stop: int
+    decision: Bytes32
+
+
+class _Fixed(Struct, frozen=True, kw_only=True):
+    """A rendering turned into leaves, before it is stored."""
+
+    release: Release
+    leaves: list[ReleaseLeaf]
+    hashes: bytes
+    parts: list[tuple[int, int]]
+
+
+# Approval.
+
+
+def approve(
+    node: Node, signer: Signer, product: str, recipients: Sequence[str], *, progress: Progress
+) -> list[Release]:
+    """Approve a product for each recipient, as a person who did not draft it.
+
+    The first approval fixes manifest and salts; a further person's approval signs the same manifest, as long as
+    nothing has changed since.
+
+    Raises:
+        NotFound: the product or a recipient.
+        ApprovalRefusal: the signer drafted it, or it was released already.
+        PolicyRefusal: nothing of it may go to a recipient; names the clause that withholds the cover sheet.
+    """
+    with node.store.read() as unit:
+        found = unit.products.product(product)
+        parties = [party_of(unit, text).fingerprint for text in recipients]
+    if signer.name == found.drafter:
+        raise ApprovalRefusal(
+            f"'{signer.name}' drafted this product and cannot approve it",
+            input="--as",
+            do="a second person must approve it",
+        )
+    return [_approve(node, signer, found, party, progress) for party in parties]
+
+
+def _approve(node: Node, signer: Signer, product: Product, recipient: str, progress: Progress) -> Release:
+    release = _standing(node, product, recipient) or _fix(node, product, recipient, progress)
+    statement = encode(_statement(release))
+    approval = Approval(
+        user=signer.name,
+        key=signer.public.id,
+        statement=statement,
+        signatures=signer.sign(payload_type("approval", node.realm), statement),
+        at=node.clock(),
+    )
+    with node.store.write() as unit:
+        unit.products.add_approval(release.id, approval)
+        count = len({a.user for a in unit.products.approvals(release.id)})
+        if count >= release.needed:
+            release = replace(release, state="approved", approved_at=release.approved_at or approval.at)
+            unit.products.update_release(release)
+        record(
+            unit,
+            node,
+            "approval",
+            {
+                "by": signer.name,
+                "key": approval.key.hex(),
+                "statement": statement.hex(),
+                "signatures": [s.hex() for s in approval.signatures],
+                "product": product.id,
+                "version": product.version,
+                "to": recipient,
+            },
+        )
+    return release
+
+
+def _standing(node: Node, product: Product, recipient: str) -> Release | None:
+    """The release that is fixed for this recipient already, if nothing has changed since."""
+    with node.store.read() as unit:
+        release = unit.products.release(product.id, product.version, recipient)
+        if release is None or release.state == "void":
+            return None
+        if release.state == "released":
+            raise ApprovalRefusal(
+                "this version was released to this party already",
+                input=product.id,
+                do="make a new version: `simpul product new --revise`",
+            )
+        return release if release.policy == _rendering(unit, node, product, recipient).policy() else None
+
+
+def _rendering(unit: Unit, node: Node, product: Product, recipient: str) -> Rendering:
+    at = node.clock()
+    return Rendering(unit, node, product, recipient, in_force(unit, node, recipient, product.purpose, at), at)
+
+
+def _fix(node: Node, product: Product, recipient: str, progress: Progress) -> Release:
+    """Render, salt and store, in batches; a release whose storing was interrupted never becomes `fixed`."""
+    with node.store.read() as unit:
+        fixed = _Fixing(_rendering(unit, node, product, recipient), node, progress).run()
+    unfinished = replace(fixed.release, state="void")
+    with node.store.write() as unit:
+        unit.products.add_release(unfinished)
+    for start in range(0, len(fixed.leaves), LEAF_BATCH):
+        with node.store.write() as unit:
+            unit.products.add_leaves(fixed.release.id, fixed.leaves[start : start + LEAF_BATCH])
+    with node.store.write() as unit:
+        earlier = unit.products.release(product.id, product.version, recipient)
+        if earlier is not None:
+            unit.products.update_release(replace(earlier, state="void"))
+        unit.products.set_leaf_hashes(fixed.release.id, fixed.hashes)
+        unit.directory.put(_parts_name(fixed.release.id), encode(fixed.parts))
+        unit.products.update_release(fixed.release)
+    return fixed.release
+
+
+def _parts_name(release: bytes) -> str:
+    return f"parts:{release.hex()}"
+
+
+class _Fixing:
+    """Turns one rendering into shuffled, salted leaves."""
+
+    def __init__(self, rendering: Rendering, node: Node, progress: Progress) -> None:
+        self._rendering = rendering
+        self._node = node
+        self._progress = progress
+        self._labels: dict[bytes, WireLabel] = {}
+        self._withheld: Counter[str] = Counter()
+        self._obligations: set[str] = set()
+        self._worst = Outcome.PERMIT
+        self._redacted = 0
+
+    def run(self) -> _Fixed:
+        texts = self._rendering.texts()
+        sheet = texts[0]
+        if sheet.body is None or self._rendering.agreement is None:
+            raise self._refusal(sheet.decision.clause)
+        going = [t for t in texts if t.body is not None and t.label is not None]
+        count = len(going) + self._rendering.carried
+        position = self._positions(len(going), count)
+        salts = self._node.entropy(SALT_LENGTH * count)
+        lengths = [0] * count
+        leaves: list[ReleaseLeaf] = []
+        for index, leaf in enumerate(self._unplaced(going)):
+            at = position[index]
+            salt = salts[SALT_LENGTH * at : SALT_LENGTH * (at + 1)]
+            body, kind, key, number, label, keep = leaf
+            lengths[at] = len(body)
+            leaves.append(
+                ReleaseLeaf(
+                    position=at,
+                    kind=kind,
+                    key=key,
+                    number=number,
+                    body=body if keep else None,
+                    label=label,
+                    salt=salt,
+                    hash=leaf_hash(salt, kind, label, body),
+                )
+            )
+        leaves.sort(key=lambda leaf: leaf.position)
+        return self._fixed(leaves, lengths, self._rendering.agreement)
+
+    def _positions(self, texts: int, count: int) -> list[int]:
+        """Where each entry stands: shuffled, with marking definitions before all else.
+
+        So they are there when what bears them comes.
+        """
+        first = {
+            texts + index
+            for index, each in enumerate(o for o in self._rendering.objects() if o.body is not None)
+            if each.head.type == MARKING_DEFINITION
+        }
+        order = sorted(shuffled(count, self._node.entropy(32)), key=lambda index: index not in first)
+        position = [0] * count
+        for at, index in enumerate(order):
+            position[index] = at
+        return position
+
+    def _unplaced(
+        self, texts: Sequence[RenderedText]
+    ) -> Iterator[tuple[bytes, int, ObjectKey | None, int, bytes, bool]]:
+        """(bytes, kind, key, number, label hash, whether the bytes are kept with the release) of each leaf."""
+        for text in texts:
+            if text.body is not None and text.label is not None:
+                self._note(text.decision.outcome, text.decision.obligations)
+                yield text.body, text.kind, None, text.number, self._label(text.label), True
+        for index, each in enumerate(self._rendering.objects()):
+            if index % 1000 == 0:
+                self._progress(index)
+            if each.body is None or each.label is None:
+                self._withheld[each.clause] += 1
+                continue
+            self._note(each.outcome, each.obligations)
+            self._redacted += each.cut
+            yield each.body, OBJECT, each.head.key, 0, self._label(each.label), each.cut
+
+    def _note(self, outcome: Outcome, obligations: Sequence[str]) -> None:
+        self._worst = max(self._worst, outcome)
+        self._obligations.update(obligations)
+
+    def _label(self, label: Label) -> bytes:
+        hash = label_hash(label)
+        self._labels.setdefault(hash, to_wire(label))
+        return hash
+
+    def _fixed(self, leaves: list[ReleaseLeaf], lengths: list[int], agreement: InForce) -> _Fixed:
+        product, recipient = self._rendering.product, self._rendering.recipient
+        entries = b"".join(leaf.hash for leaf in leaves)
+        padding = self._node.entropy(padded(len(leaves)) * HASH_LENGTH - len(entries))
+        hashes = pad(entries, padding)
+        root = Tree(hashes).root
+        parts = ranges(lengths, entries=self._node.limits.part)
+        manifest = Manifest(
+            product=product.id,
+            version=product.version,
+            originator=product.originator,
+            labels=tuple(self._labels[h] for h in sorted(self._labels)),
+            obligations=tuple(sorted(self._obligations)),
+            agreement=agreement.hash,
+            purpose=product.purpose,
+            precedence=product.precedence.value,
+            size=sum(lengths),
+            entries=len(leaves),
+            leaves=padded(len(leaves)),
+            parts=len(parts),
+            root=root,
+            created=self._rendering.at,
+        )
+        more = self._worst is Outcome.NEEDS_APPROVAL
+        release = Release(
+            id=self._node.entropy(16),
+            product=product.id,
+            version=product.version,
+            recipient=recipient,
+            root=root,
+            leaves=manifest.leaves,
+            entries=manifest.entries,
+            parts=manifest.parts,
+            manifest=encode_manifest(manifest),
+            signed=b"",
+            agreement=agreement.hash,
+            policy=self._rendering.policy(),
+            obligations=manifest.obligations,
+            objects=sum(leaf.kind == OBJECT for leaf in leaves),
+            redacted=self._redacted,
+            withheld=tuple(Withheld(clause=c, count=n) for c, n in sorted(self._withheld.items())),
+            needed=max(agreement.terms.approvals, 2 if more else 1),
+            state="fixed",
+            created=self._rendering.at,
+            approved_at=None,
+            released_at=None,
+        )
+        return _Fixed(release=release, leaves=leaves, hashes=hashes, parts=parts)
+
+    def _refusal(self, clause: str) -> PolicyRefusal:
+        why, change = self._rendering.words(clause)
+        return PolicyRefusal(
+            f"nothing of this product may go to this party: {why}",
+            input=self._rendering.recipient,
+            where=clause,
+            do=change or None,
+        )
+
+
+def _statement(release: Release) -> ApprovalStatement:
+    return ApprovalStatement(
+        recipient=release.recipient,
+        root=release.root,
+        obligations=release.obligations,
+        agreement=release.agreement,
+    )
+
+
+# Release.
+
+
+def release(node: Node, signer: Signer, product: str, recipients: Sequence[str]) -> list[Release]:
+    """Release an approved product to each recipient: all of them, or none.
+
+    Raises:
+        NotFound: the product or a recipient.
+        ApprovalRefusal: not approved, released already, or void because a label, the agreement or the product
+            changed since.
+    """
+    with node.store.write() as unit:
+        found = unit.products.product(product)
+        parties = [party_of(unit, text).fingerprint for text in recipients]
+        checked = [_checked(unit, node, found, party) for party in dict.fromkeys(parties)]
+        return [_release(unit, node, signer, each) for each in checked]
+
+
+def _checked(unit: Unit, node: Node, product: Product, recipient: str) -> Release:
+    release = unit.products.release(product.id, product.version, recipient)
+    # (1) there is something approved that has not gone yet
+    if release is None or release.state in ("fixed", "void"):
+        raise ApprovalRefusal(
+            "it is not approved for this party",
+            input=product.id,
+            where=recipient,
+            do="have a second person run `simpul product approve`",
+        )
+    if release.state == "released":
+        raise ApprovalRefusal("it was released to this party already", input=product.id, where=recipient)
+    # (2) enough distinct people approved it, none of them the drafter, and each signature holds
+    if len(_valid_approvals(unit, node, product, release)) < release.needed:
+        raise ApprovalRefusal(
+            f"it needs {release.needed} approvals beyond the drafter's",
+            input=product.id,
+            where=recipient,
+            do="have another person approve it",
+        )
+    # (3) what was approved is what would go now
+    rendering = _rendering(unit, node, product, recipient)
+    sheet = rendering.texts()[0]
+    if release.policy != rendering.policy() or sheet.decision.outcome > GOES:
+        raise ApprovalRefusal(
+            "its approval is void: a label, the agreement or the product changed after it was given",
+            input=product.id,
+            where=recipient,
+            do="preview it again, and have it approved again",
+        )
+    return release
+
+
+def _valid_approvals(unit: Unit, node: Node, product: Product, release: Release) -> set[str]:
+    statement = encode(_statement(release))
+    valid = set()
+    for approval in unit.products.approvals(release.id):
+        if approval.user == product.drafter or approval.statement != statement:
+            continue
+        key: PublicKey = public_key(unit, approval.user)
+        key.verify(payload_type("approval", node.realm), statement, approval.signatures)
+        valid.add(approval.user)
+    return valid
+
+
+def _release(unit: Unit, node: Node, signer: Signer, approved: Release) -> Release:
+    now = node.clock()
+    document = sign(KIND, node.realm, approved.manifest, SigningKey(node.keyring.secret("signing")))
+    released = replace(approved, state="released", released_at=now, signed=document.encode())
+    unit.products.update_release(released)
+    decision = encode(
+        {
+            "policy": approved.policy.hex(),
+            "outcome": "permit",
+            "objects": approved.objects,
+            "withheld": {w.clause: w.count for w in approved.withheld},
+            "obligations": list(approved.obligations),
+        }
+    )
+    salt = node.entropy(32)
+    commitment = content_commitment(salt, decision)
+    record(
+        unit,
+        node,
+        "release",
+        {
+            "by": signer.name,
+            "product": approved.product,
+            "version": approved.version,
+            "to": approved.recipient,
+            "root": approved.root.hex(),
+            "agreement": approved.agreement.hex(),
+            "decision": decision.hex(),
+            "decision_salt": salt.hex(),
+            "approvals": [a.key.hex() for a in unit.products.approvals(approved.id)],
+        },
+    )
+    parts = decode(unit.directory.get(_parts_name(approved.id)) or b"[]", list[tuple[int, int]])
+    unit.jobs.enqueue(
+        [
+            _job(
+                node,
+                released,
+                now,
+                PackJob(release=approved.id, part=i, start=a, stop=b, decision=commitment),
+            )
+            for i, (a, b) in enumerate(parts)
+        ]
+    )
+    return released
+
+
+def _job(node: Node, release: Release, now: int, args: PackJob) -> Job:
+    return Job(
+        id=node.entropy(16),
+        kind=PACK,
+        args=encode(args),
+        unique=f"{PACK}:{release.id.hex()}:{args.part}",
+        run_at=now,
+        attempts=0,
+        lease_until=None,
+        error="",
+    )
+
+
+# Packing.
+
+
+class Packer:
+    """Turns `PACK` jobs into queued messages; keeps the tree of the release it worked on last."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._tree: tuple[bytes, Tree] | None = None
+
+    def run(self, unit: Unit, job: Job) -> None:
+        """Queue one part. The caller finishes the job in the same transaction."""
+        args = decode(job.args, PackJob)
+        release = unit.products.release_by_id(args.release)
+        product = unit.products.product(release.product, release.version)
+        packed = pack(
+            parse_document(release.signed),
+            decode_manifest(release.manifest),
+            part=args.part,
+            leaves=unit.products.leaves(release.id, args.start, args.stop),
+            path=self._tree_of(unit, release).path(args.start, args.stop),
+        )
+        unit.mail.queue(
+            [
+                content_part(
+                    release,
+                    packed,
+                    drawn(self._node),
+                    lane="urgent" if product.precedence.urgent else "normal",
+                    now=self._node.clock(),
+                    decided_at=release.created,
+                    expires=expiry(self._node),
+                    decision=args.decision,
+                )
+            ]
+        )
+
+    def _tree_of(self, unit: Unit, release: Release) -> Tree:
+        if self._tree is None or self._tree[0] != release.id:
+            self._tree = (release.id, Tree(unit.products.leaf_hashes(release.id)))
+        return self._tree[1]

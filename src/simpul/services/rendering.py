@@ -1,0 +1,344 @@
+"""What one recipient would get of a product: every object and portion decided by itself, then cut, then settled.
+
+Preview and approval both walk a `Rendering`; that they walk the same one is why the preview equals what is sent.
+Decisions are made once per set of labels, and bytes are decoded only where something must be cut (law 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from simpul.domain.agreements import Agreement
+from simpul.domain.cutting import (
+    PORTION_REQUIRED,
+    REFERENCE_MARKING,
+    REFERENCE_REQUIRED,
+    REFERENCE_TEXT,
+    Candidate,
+    Settled,
+    cut,
+    is_clear,
+    mentions,
+    settle,
+)
+from simpul.domain.labels import Label, view_for
+from simpul.domain.policy import Decision, Outcome, PortionsDecision, Reason, decide, over_portions
+from simpul.domain.products import Product
+from simpul.domain.queries import HOME
+from simpul.domain.releases import PORTION, SHEET
+from simpul.formats.stix import object_of
+from simpul.ports import StoredHead, Unit
+from simpul.protocol.canonical import encode
+from simpul.protocol.labels import label_hash
+from simpul.protocol.sheets import Sheet, encode_portion, encode_sheet
+from simpul.services.agreeing import InForce
+from simpul.services.node import Node
+
+CUTTING_WORDS = {
+    PORTION_REQUIRED: (
+        "it is not whole without a portion that the recipient may not get",
+        "mark that portion wider, or move what it says into an optional property",
+    ),
+    REFERENCE_MARKING: (
+        "it is marked by a definition that the recipient does not get",
+        "release that marking definition too",
+    ),
+    REFERENCE_REQUIRED: (
+        "it must name an object that the recipient does not get",
+        "release that object too",
+    ),
+    REFERENCE_TEXT: (
+        "text that cannot be cut names an object that the recipient does not get",
+        "take the id out of the text, or release that object too",
+    ),
+}
+"""Why law 2 withholds, and what would have to change, by clause."""
+
+GOES = Outcome.NEEDS_APPROVAL
+"""The most restrictive outcome with which something still goes, once it has the approvals it needs."""
+
+
+class RenderedObject(Struct, frozen=True, kw_only=True):
+    """One object as decided. `body` is None where it is withheld; `cut` says that it is not the original's bytes."""
+
+    head: StoredHead
+    outcome: Outcome
+    clause: str
+    body: bytes | None
+    cut: bool
+    label: Label | None
+    obligations: tuple[str, ...]
+
+
+class RenderedText(Struct, frozen=True, kw_only=True):
+    """The cover sheet (`kind` SHEET, number 0) or one portion as decided; `body` is None where it is withheld."""
+
+    kind: int
+    number: int
+    decision: Decision
+    body: bytes | None
+    label: Label | None
+
+
+class Rendering:
+    """One product version for one recipient, as of one moment, in one snapshot.
+
+    Args:
+        unit: the snapshot; it must stay open as long as this is used.
+        agreement: what is in force between the two, or None: then everything is denied, with the reason.
+        at: microseconds UTC as of which everything is decided.
+    """
+
+    def __init__(
+        self, unit: Unit, node: Node, product: Product, recipient: str, agreement: InForce | None, at: int
+    ) -> None:
+        self._unit = unit
+        self._node = node
+        self.product = product
+        self.recipient = recipient
+        self.agreement = agreement
+        self.at = at
+        self._decisions: dict[tuple[bytes, ...], PortionsDecision] = {}
+        self._single: dict[tuple[bytes, str], Decision] = {}
+        self._labels: dict[bytes, Label] = {}
+        self._known: dict[str, bool] = {}
+        self._permitted = 0
+
+    @property
+    def terms(self) -> Agreement | None:
+        """The terms of the agreement."""
+        return self.agreement.terms if self.agreement else None
+
+    def decision(self, label: Label, originator: str) -> Decision:
+        """The decision for one label, made once."""
+        key = (label_hash(label), originator)
+        if key not in self._single:
+            self._single[key] = decide(
+                label,
+                sender=self._node.party,
+                recipient=self.recipient,
+                purpose=self.product.purpose,
+                agreement=self.terms,
+                at=self.at,
+                originator=originator,
+            )
+        return self._single[key]
+
+    def words(self, clause: str) -> tuple[str, str]:
+        """Why a clause decided as it did, and what would have to change, in words for a person."""
+        if clause in CUTTING_WORDS:
+            return CUTTING_WORDS[clause]
+        for decision in self._single.values():
+            for reason in decision.reasons:
+                if reason.clause == clause and reason.outcome > Outcome.PERMIT:
+                    return reason.why, reason.change
+        return "every clause permits", ""
+
+    def view(self, label: Label) -> Label:
+        """What is sent of a label."""
+        return view_for(label, self.recipient)
+
+    # Objects.
+
+    def objects(self) -> Iterator[RenderedObject]:
+        """Every object of the product in the store's order, decided, settled and cut."""
+        for head, raw in self._unit.products.members(self.product.id, self.product.version):
+            yield self._rendered(head, raw)
+
+    @cached_property
+    def settled(self) -> Settled:
+        """Which of the permitted objects may go together."""
+        found = list(self._candidates())
+        return settle(lambda: found, load=self._load, granted=self._granted_before)
+
+    @property
+    def carried(self) -> int:
+        """How many objects go."""
+        withheld = len(self.settled.withheld)  # settling counts what is permitted
+        return self._permitted - withheld
+
+    def _candidates(self) -> Iterator[Candidate]:
+        for head, raw in self._unit.products.members(self.product.id, self.product.version):
+            decision = self._object_decision(head)
+            if decision.outcome <= GOES:
+                self._permitted += 1
+                yield Candidate(
+                    key=head.key,
+                    id=head.key.id,
+                    ids=mentions(raw, head.key.id),
+                    denied=_selectors(raw, decision.refused),
+                )
+
+    def _load(self, key: Any) -> dict[str, Any]:
+        value: dict[str, Any] = msgspec.json.decode(self._unit.objects.raw(HOME, key))
+        return value
+
+    def _granted_before(self, id: str) -> bool:
+        if id not in self._known:
+            self._known[id] = bool(
+                self._unit.products.granted(self.recipient, [id])
+                or self._unit.objects.originated(self.recipient, [id])
+            )
+        return self._known[id]
+
+    def _object_decision(self, head: StoredHead) -> PortionsDecision:
+        hashes = self._portion_labels(head)
+        key = (*hashes, head.key.originator.encode())
+        if key not in self._decisions:
+            self._decisions[key] = over_portions(
+                [self.decision(self._label(h), head.key.originator) for h in hashes]
+            )
+        return self._decisions[key]
+
+    def _portion_labels(self, head: StoredHead) -> tuple[bytes, ...]:
+        if len(head.markings) <= 1:
+            return (head.label,)
+        labels = self._unit.objects.labels_of(HOME, head.key)
+        hashes = tuple(map(label_hash, labels))
+        self._labels.update(zip(hashes, labels, strict=True))
+        return hashes
+
+    def _label(self, hash: bytes) -> Label:
+        if hash not in self._labels:
+            self._labels[hash] = self._unit.objects.label(hash)
+        return self._labels[hash]
+
+    def _rendered(self, head: StoredHead, raw: bytes) -> RenderedObject:
+        decision = self._object_decision(head)
+        clause = self.settled.withheld.get(head.key) if decision.outcome <= GOES else decision.clause
+        if clause is not None:
+            outcome = max(decision.outcome, Outcome.DENY) if decision.outcome <= GOES else decision.outcome
+            return RenderedObject(
+                head=head, outcome=outcome, clause=clause, body=None, cut=False, label=None, obligations=()
+            )
+        body = self._body(head, raw, decision)
+        return RenderedObject(
+            head=head,
+            outcome=decision.outcome,
+            clause=decision.clause,
+            body=body,
+            cut=body is not raw,
+            label=self.view(self._label(head.label)),
+            obligations=decision.obligations,
+        )
+
+    def _body(self, head: StoredHead, raw: bytes, decision: PortionsDecision) -> bytes:
+        granted = self.settled.granted
+        if not decision.refused and is_clear(mentions(raw, head.key.id), granted):
+            return raw
+        value = msgspec.json.decode(raw)
+        done = cut(value, granted=granted, denied=_selectors(raw, decision.refused))
+        # `settle` judged the same value by the same rule: what it carries is never withheld here.
+        return raw if done.kept is value else msgspec.json.encode(done.kept)
+
+    # The cover sheet and the narrative.
+
+    def texts(self) -> list[RenderedText]:
+        """The cover sheet first, then each portion."""
+        portions = [self._portion(p.number, p.text, p.label) for p in self.product.portions]
+        sheet_label = self._sheet_label()
+        decision = self.decision(sheet_label, self._node.party)
+        going = tuple(p.number for p in portions if p.body is not None)
+        sheet = RenderedText(
+            kind=SHEET,
+            number=0,
+            decision=decision,
+            body=self._sheet(going) if decision.outcome <= GOES else None,
+            label=self.view(sheet_label) if decision.outcome <= GOES else None,
+        )
+        return [sheet, *portions]
+
+    def _sheet_label(self) -> Label:
+        """The sheet's label; one that lists nobody goes to whom the product goes, and to nobody else."""
+        label = self.product.label
+        if label.releasable_to:
+            return label
+        return replace(label, releasable_to=frozenset({frozenset({self.recipient})}))
+
+    def _sheet(self, portions: tuple[int, ...]) -> bytes:
+        product = self.product
+        return encode_sheet(
+            Sheet(
+                product=product.id,
+                version=product.version,
+                originator=product.originator,
+                title=product.title,
+                purpose=product.purpose,
+                precedence=product.precedence.value,
+                handling=product.handling,
+                grade=str(product.grade),
+                known=product.times.known,
+                portions=portions,
+            )
+        )
+
+    def _portion(self, number: int, text: str, label: Label) -> RenderedText:
+        decision = self.decision(label, self._node.party)
+        goes = decision.outcome <= GOES and all(
+            self.settled.granted(id) for id in mentions(_quoted(text), "")
+        )
+        if decision.outcome <= GOES and not goes:
+            decision = _text_withheld(decision)
+        return RenderedText(
+            kind=PORTION,
+            number=number,
+            decision=decision,
+            body=encode_portion(number, text) if goes else None,
+            label=self.view(label) if goes else None,
+        )
+
+    def policy(self) -> bytes:
+        """SHA-256 over all that the decision reads: when it differs, what was approved is not what would go."""
+        labels = self._unit.products.labels_digest(self.product.id, self.product.version)
+        texts = [label_hash(self._sheet_label()), *(label_hash(p.label) for p in self.product.portions)]
+        return hashlib.sha256(
+            encode(
+                {
+                    "product": self.product.id,
+                    "version": self.product.version,
+                    "recipient": self.recipient,
+                    "agreement": self.agreement.hash.hex() if self.agreement else "",
+                    "objects": labels.hex(),
+                    "texts": [h.hex() for h in texts],
+                }
+            )
+        ).digest()
+
+
+def _quoted(text: str) -> bytes:
+    return msgspec.json.encode(text)
+
+
+def _text_withheld(decision: Decision) -> Decision:
+    reason = Reason(
+        clause=REFERENCE_TEXT,
+        outcome=Outcome.DENY,
+        why="the text names an object that the recipient does not get",
+        change="take the id out of the text, or release that object too",
+    )
+    return replace(
+        decision,
+        outcome=Outcome.DENY,
+        clause=REFERENCE_TEXT,
+        reasons=(*decision.reasons, reason),
+        obligations=(),
+    )
+
+
+def _selectors(raw: bytes, refused: tuple[int, ...]) -> tuple[str, ...]:
+    """The selectors of the refused portions.
+
+    Portions are numbered as `formats` numbers them: from 1, each distinct set of markings in the order in which its
+    first selector stands.
+    """
+    if not refused:
+        return ()
+    granular = object_of(raw).granular
+    return tuple(selector for k in refused if k for selector in granular[k - 1].selectors)
