@@ -1,0 +1,1 @@
+"""Benchmarks: `.venv/bin/python -m benchmarks NAME --json [--n N]`. See docs/explanation/benchmarks.md."""
