@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 CODE := src tests scripts $(wildcard benchmarks)
 
-.PHONY: help setup format check test vectors vectors-new bench docs demo pins clean
+.PHONY: help setup format check test vectors vectors-new bench soak fuzz docs demo pins clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ vectors-new: $(READY) ## Make new test vectors in spec/vectors/.
 
 bench: $(READY) ## Run every benchmark; each prints one JSON line.
 	$(BIN)/python -m benchmarks
+
+soak: $(READY) ## Kill -9 campaigns for as long as it takes (SEEDS=50).
+	$(BIN)/python -m pytest tests/faults/test_kill.py --seeds $(or $(SEEDS),50)
+
+fuzz: $(READY) ## Random damage through the whole stack (SECONDS=600 SEED=1).
+	$(BIN)/python -m tests.faults.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 docs: $(READY) ## Write the generated reference pages anew and check all links.
 	$(BIN)/python scripts/reference.py

@@ -27,14 +27,20 @@ NAMES: Final = {
 }
 """Each module has `DEFAULT_N` and `run(folder, n, part, say) -> Result`."""
 
+ALL: Final[tuple[tuple[str, int | None, int], ...]] = (
+    *((name, None, 1000) for name in NAMES),
+    ("exchange", 2000, 1),
+)
+"""What `all` runs: name, number of objects (None is the module's own), objects a part."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    names = list(NAMES) if options.name == "all" else [options.name]
+    wanted = ALL if options.name == "all" else ((options.name, options.n, options.part),)
     failed = 0
-    for name in names:
+    for name, count, part in wanted:
         try:
-            result = _run(name, options)
+            result = _run(name, count, part, options.dir)
         except Exception:  # noqa: BLE001 - one benchmark that cannot run must not hide the others
             traceback.print_exc()
             failed += 1
@@ -49,7 +55,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", default="all", choices=["all", *NAMES])
     parser.add_argument("--json", action="store_true", help="print nothing but the result line")
-    parser.add_argument("--n", type=int, help="objects (flash: products); each benchmark has its own default")
+    parser.add_argument("--n", type=int, help="objects (flash: products); each has its own default")
     parser.add_argument("--part", type=int, default=1000, help="exchange: objects a message, at most 1,000")
     parser.add_argument(
         "--dir", type=Path, help="where to work; default: a temporary folder, removed afterwards"
@@ -57,12 +63,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(name: str, options: argparse.Namespace) -> Result:
+def _run(name: str, count: int | None, part: int, directory: Path | None) -> Result:
     module = importlib.import_module(NAMES[name])
-    count: int = options.n or module.DEFAULT_N
     run: Callable[[Path, int, int, Callable[[str], None]], Result] = module.run
-    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=options.dir) as folder:
-        return run(Path(folder), count, options.part, _say)
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=directory) as folder:
+        try:
+            return run(Path(folder), count or module.DEFAULT_N, part, _say)
+        except Exception:
+            for log in sorted(Path(folder).rglob("*.log")):
+                _say(f"{log.name}: {log.read_text(errors='replace')[-2000:]}")
+            raise
 
 
 def _say(text: str) -> None:

@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
 
-from benchmarks import deciding_tasks, peers, releasing_tasks
+from benchmarks import deciding_tasks, generate, peers, releasing_tasks
 from simpul.app import open_node
 from simpul.services.importing import import_bundle
 from simpul.services.node import Node
@@ -57,7 +58,6 @@ def import_floor(*, home: str, kek: str, files: Sequence[str], batch: int, targe
         settings = settings_of(stored, key)
     fresh = fresh_database(Path(target), key)
     seconds = floor(raws, prepared, fresh, batch)
-    fresh.close()
     return {"seconds": seconds, "objects": len(raws), "settings": msgspec.to_builtins(settings)}
 
 
@@ -79,11 +79,16 @@ def exchange_floor(
 
 
 def stix2_parse(*, files: Sequence[str], most: int) -> Document:
-    """The peer: `stix2` parses the same objects, or an even sample of at most `most` of them."""
+    """The peer: `stix2` parses the same objects, or a random sample of `most` of them (always the same one)."""
     raws = [raw for file in files for raw in peers.objects_of(Path(file).read_bytes())]
-    sample = raws[:: max(1, len(raws) // most)][:most]
-    rate = peers.stix2_parse(sample)
-    return {"seconds": rate.seconds, "objects": len(sample), "rate": rate.rate, "what": rate.what}
+    sample = raws if len(raws) <= most else Random(generate.SEED).sample(raws, most)
+    whole, single = peers.stix2_bundle(sample), peers.stix2_objects(sample)
+    return {
+        "seconds": whole.seconds + single.seconds,
+        "objects": len(sample),
+        "bundle": msgspec.to_builtins(whole),
+        "single": msgspec.to_builtins(single),
+    }
 
 
 def read_settings(*, home: str, kek: str) -> Document:

@@ -92,7 +92,7 @@ def _tree(kind: type[SimpulError]) -> Iterator[type[SimpulError]]:
 def settings() -> str:
     """The page of every setting."""
     rows = "\n".join(
-        f"| `{name}` | {allowed} | `{default}` | {meaning} |"
+        f"| `{name}` | {allowed} | {'empty' if default == '' else f'`{default}`'} | {meaning} |"
         for name, allowed, default, meaning in describe()
     )
     return (

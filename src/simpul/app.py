@@ -18,7 +18,7 @@ from simpul.errors import InputFault
 from simpul.ports import Transport
 from simpul.protocol.keys import SigningKey, fingerprint, self_test
 from simpul.services import founding
-from simpul.services.auditing import INCARNATION, record
+from simpul.services.auditing import INCARNATION
 from simpul.services.connecting import keep_card
 from simpul.services.node import Limits, Node
 from simpul.storage.home import Home, HomeLock, create_home, open_home
@@ -80,8 +80,7 @@ def found_node(
             made.keyring.put_secret(label, secret)
         with _node(made, load_settings(home)) as node, node.store.write() as unit:
             unit.directory.put(INCARNATION, entropy(16))
-            keep_card(unit, card)
-            record(unit, node, "card", {"party": party, "version": 1, "hash": card.hash.hex()})
+            keep_card(unit, node, card)
     finally:
         made.close()
     return party
@@ -133,9 +132,15 @@ def _node(home: Home, settings: Settings) -> Iterator[Node]:
 
 
 def _relays(home: Home, settings: Settings) -> Callable[[str], Transport]:
+    authorities = home.path / settings.relay_certificates if settings.relay_certificates else None
+
     def connect(url: str) -> Transport:
         return RelayClient(
-            url, home.keyring.secret("account"), clock=_now, timeout_seconds=settings.relay_timeout_seconds
+            url,
+            home.keyring.secret("account"),
+            clock=_now,
+            timeout_seconds=settings.relay_timeout_seconds,
+            certificates=authorities,
         )
 
     return connect

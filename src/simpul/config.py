@@ -42,6 +42,9 @@ Address = Annotated[
 ]
 
 
+FileName = Annotated[str, Meta(max_length=4_096, description="a file's name")]
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting with its type, range and default. Names end in their unit."""
 
@@ -58,6 +61,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     relay_wait_seconds: Annotated[
         int, Meta(ge=0, le=30, description="How long a relay may hold a request open until something comes.")
     ] = 25
+    relay_certificates: Annotated[
+        FileName,
+        Meta(
+            description=(
+                "Certificates (PEM) of the authorities that relays are checked against, relative to the home; "
+                "empty for the system's."
+            )
+        ),
+    ] = ""
     resend_seconds: Annotated[
         int,
         Meta(
@@ -85,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1024 * MIB
     import_batch_objects: Annotated[
         int, Meta(ge=1, le=10_000, description="Objects that one write transaction of an import takes.")
-    ] = 500
+    ] = 1_000
     release_part_objects: Annotated[
         int, Meta(ge=1, le=1_000, description="Objects of one message; a larger release goes in several.")
     ] = 1_000
@@ -199,7 +211,7 @@ def _checked(field: msgspec.structs.FieldInfo, value: Any, source: str) -> Expla
     try:
         msgspec.convert(value, field.type, strict=True)
     except msgspec.ValidationError:
-        right = f"write {_range(field.type)}; the default is {field.default}"
+        right = f"write {_range(field.type)}; the default is {field.default or 'empty'}"
         return Explained(
             name=field.name, value=_shown(value), source=source, problem=f"this is no such value; {right}"
         )
@@ -231,10 +243,10 @@ def _metas(annotated: Any) -> list[Meta]:
 
 
 def _range(annotated: Any) -> str:
-    for meta in _metas(annotated):
-        if meta.ge is not None:
-            return f"a whole number from {meta.ge} to {meta.le}"
-    return "host:port in quotes"
+    first = _metas(annotated)[0]
+    if first.ge is not None:
+        return f"a whole number from {first.ge} to {first.le}"
+    return f"{first.description} in quotes"
 
 
 def _meaning(annotated: Any) -> str:

@@ -108,8 +108,9 @@ def check(directory: Path, keys: Sequence[str] | None = None) -> Report:
         # 2. Both signatures hold.
         problems += check_signatures(note, trusted_keys(directory, keys, notes))
         # 3. Every entry that it promises is there.
-        for entries in read_entries(directory, size):
-            leaves += (leaf_hash(entry) for entry in entries)
+        for number, raw in read_entries(directory, size):
+            leaves += (leaf_hash(raw[at + 2 : at + 2 + ENTRY]) for at in range(0, len(raw), 2 + ENTRY))
+            problems += check_older(directory, "entries", number, raw, 2 + ENTRY)
         # 4. The entries have the root that was signed.
         subtrees: dict[tuple[int, int], bytes] = {}
         computed = merkle_tree_hash(leaves, 0, size, subtrees)
@@ -195,20 +196,20 @@ def read_tile(directory: Path, level: int | str, number: int, width: int, item: 
     return exact(read_file(directory, path, WIDTH * item), WIDTH * item, path)[: width * item]
 
 
-def read_entries(directory: Path, size: int) -> Iterator[list[bytes]]:
-    """The entries, a tile at a time; stops at the first that is not there, however many were promised."""
+def read_entries(directory: Path, size: int) -> Iterator[tuple[int, bytes]]:
+    """(number, content) of each tile of entries; stops at the first that is not there, however many were promised."""
     for number, width in tiles(size):
         raw = read_tile(directory, "entries", number, width, 2 + ENTRY)
-        items = [raw[at : at + 2 + ENTRY] for at in range(0, len(raw), 2 + ENTRY)]
-        if any(item[:2] != ENTRY.to_bytes(2, "big") for item in items):
+        lengths = {raw[at : at + 2] for at in range(0, len(raw), 2 + ENTRY)}
+        if lengths != {ENTRY.to_bytes(2, "big")}:
             raise Problem(f"{tile_path('entries', number)}: an entry does not have {ENTRY} bytes")
-        yield [item[2:] for item in items]
+        yield number, raw
 
 
 def check_hash_tiles(
     directory: Path, leaves: Sequence[bytes], subtrees: dict[tuple[int, int], bytes]
 ) -> list[str]:
-    """Compare every hash tile, and every older partial tile beside it, with what the entries give."""
+    """Compare every hash tile, and every older partial one beside it, with what the entries give."""
     problems = []
     level, hashes = 0, list(leaves)
     while hashes:
@@ -217,26 +218,30 @@ def check_hash_tiles(
             try:
                 if read_tile(directory, level, number, width, 32) != expected:
                     problems.append(f"{tile_path(level, number)}: its hashes are not those of the entries")
-                problems += check_older(directory, level, number, expected)
             except Problem as problem:
                 problems.append(str(problem))
+            problems += check_older(directory, level, number, expected, 32)
         level += 1
         hashes = [subtrees[level, index] for index in range(len(leaves) >> 8 * level)]
     return problems
 
 
-def check_older(directory: Path, level: int, number: int, expected: bytes) -> list[str]:
-    """Compare the partial tiles of earlier checkpoints that still lie beside a tile."""
+def check_older(directory: Path, level: int | str, number: int, expected: bytes, item: int) -> list[str]:
+    """Compare the partial tiles of earlier checkpoints that still lie beside a tile; `item` is bytes an entry."""
     folder = f"{tile_path(level, number)}.p"
     if not (directory / folder).is_dir():
         return []
     problems = []
     for name in sorted(file.name for file in (directory / folder).iterdir()):
         if re.fullmatch(r"[1-9][0-9]{0,2}", name) and int(name) < WIDTH:
-            path = f"{folder}/{name}"
-            raw = exact(read_file(directory, path, int(name) * 32), int(name) * 32, path)
+            path, length = f"{folder}/{name}", int(name) * item
+            try:
+                raw = exact(read_file(directory, path, length), length, path)
+            except Problem as problem:
+                problems.append(str(problem))
+                continue
             if raw[: len(expected)] != expected[: len(raw)]:
-                problems.append(f"{path}: its hashes are not those of the entries")
+                problems.append(f"{path}: is not what the log says")
     return problems
 
 

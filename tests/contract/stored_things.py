@@ -11,7 +11,7 @@ from simpul.domain.labels import Label, Tlp
 from simpul.domain.mail import InboxItem, Incoming, Outgoing, QuarantinedItem
 from simpul.domain.objects import Granular, Marked, Object, ObjectKey, Value
 from simpul.domain.products import Portion, Precedence, Product, Times
-from simpul.domain.releases import Release, Withheld
+from simpul.domain.releases import Release, ReleaseState, Withheld
 
 HERE = "a" * 50
 THERE = "b" * 50
@@ -103,7 +103,7 @@ def release(number: int = 1, **changes: Any) -> Release:
         "redacted": 0,
         "withheld": (Withheld(clause="tlp", count=2),),
         "needed": 1,
-        "state": "fixed",
+        "state": ReleaseState.FIXED,
         "created": 5,
         "approved_at": None,
         "released_at": None,
@@ -168,6 +168,7 @@ def inbox_item(**changes: Any) -> InboxItem:
         "first_arrived": 7,
         "whole_at": None,
         "opened_at": None,
+        "message": bytes(32),
     }
     return InboxItem(**(values | changes))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simpul.domain.mail import AckState, MailState, MatchRow, Outgoing, Receipt
+from simpul.domain.mail import AckState, Evidence, MailState, MatchRow, Outgoing, Receipt
 from simpul.domain.queries import EVERYTHING, HOME, Query
 from simpul.errors import Malformed, NotFound, Refusal
 from simpul.ports import Mail, Store
@@ -237,7 +237,7 @@ def test_acks_are_owed_until_queued_and_never_for_acks(store: Store) -> None:
         assert unit.mail.owed_acks() == [THERE]
         unit.mail.ack_queued(THERE)
         assert unit.mail.owed_acks() == []
-        unit.mail.owe_ack(THERE)
+        unit.mail.owe_ack(THERE, STREAM)
         assert unit.mail.owed_acks() == [THERE]
 
 
@@ -248,8 +248,12 @@ def test_the_streams_that_moved_last_are_acknowledged(store: Store) -> None:
             unit.mail.receive(incoming(n, stream=stream, number=1))
         unit.mail.receive(incoming(99, stream=streams[0], number=2))
         acked = [ack.stream for ack in unit.mail.acks_for(THERE)]
+        left_out = set(streams) - set(acked)
+        unit.mail.owe_ack(THERE, left_out.pop())
+        again = [ack.stream for ack in unit.mail.acks_for(THERE)]
     assert acked[:2] == [streams[0], streams[8]]
     assert len(acked) < len(streams)
+    assert set(again) - set(acked)
 
 
 def test_a_receipt_is_kept_once(store: Store) -> None:
@@ -353,3 +357,27 @@ def test_a_match_is_kept_once(store: Store) -> None:
         assert unit.mail.add_matches([match, other]) == 2
         assert unit.mail.add_matches([msgspec.structs.replace(match, found=9)]) == 0
         assert unit.mail.matches() == [match, other]
+
+
+def test_evidence_is_kept_once_and_never_without_end(store: Store) -> None:
+    first = Evidence(
+        id=bytes(32), party=THERE, kind="two-messages", at=5, pieces=(("first.message", b"\x00\xff"),)
+    )
+    with store.write() as unit:
+        assert unit.mail.add_evidence(first)
+        assert not unit.mail.add_evidence(msgspec.structs.replace(first, at=6))
+        assert unit.mail.evidence() == [first]
+        for n in range(1, 100):
+            unit.mail.add_evidence(msgspec.structs.replace(first, id=n.to_bytes(32, "big")))
+        assert len(unit.mail.evidence()) == 64
+        assert unit.mail.add_evidence(msgspec.structs.replace(first, id=b"o" * 32, party=HERE))
+
+
+def test_a_product_that_came_in_is_completed(store: Store) -> None:
+    with store.write() as unit:
+        item = unit.mail.add_part(inbox_item(parts=1), 0, [], [])
+        more = msgspec.structs.replace(item, title="T", objects=9, portions=((1, "it"),))
+        unit.mail.put_item(more)
+        assert unit.mail.inbox() == [more]
+        with pytest.raises(NotFound):
+            unit.mail.put_item(msgspec.structs.replace(more, root=b"x" * 32))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simpul.domain.objects import NO_VERSION, Value
-from simpul.domain.queries import EVERYTHING, HOME, Query
+from simpul.domain.queries import EVERYTHING, HOME, Audience, Query
 from simpul.errors import InputFault, NotFound
-from simpul.ports import Store
+from simpul.ports import Original, Store
+from simpul.protocol.labels import label_hash
 from tests.contract.conftest import MakeStore
 from tests.contract.stored_things import AMBER, GREEN, HERE, RED, THERE, key_of, marked, stix_id
 
@@ -49,6 +50,59 @@ def test_a_conflict_inside_one_batch_is_reported(store: Store) -> None:
     with store.write() as unit:
         added = unit.objects.add([marked(1), marked(1, salt="other")], source=HERE, at=1)
     assert (added.stored, added.conflicts) == (2, (key_of(marked(1, salt="other")),))
+
+
+def original(raw: bytes = b'{"old": 1}', losses: bytes = b"[]") -> Original:
+    return Original(format="stix-2.0", made_by="conversion 1", raw=raw, losses=losses)
+
+
+def test_an_original_stands_beside_all_that_was_made_of_it(store: Store) -> None:
+    made, verbatim = [marked(1), marked(2)], marked(3)
+    keys = [key_of(each) for each in made]
+    with store.write() as unit:
+        unit.objects.add([*made, verbatim], source=HERE, at=1)
+        unit.objects.keep_original(keys, original(losses=b'[{"lost":"x","path":"y"}]'))
+        unit.objects.keep_original(keys, original(losses=b"[]"))
+    with store.read() as unit:
+        kept = [unit.objects.original(HOME, key) for key in keys]
+        assert kept == [original(losses=b'[{"lost":"x","path":"y"}]')] * 2
+        assert unit.objects.original(HOME, key_of(verbatim)) is None
+        assert unit.objects.raw(HOME, keys[0]) == made[0].object.raw
+
+
+def test_other_bytes_that_became_the_same_object_are_kept_too(store: Store) -> None:
+    key = key_of(marked(1))
+    with store.write() as unit:
+        unit.objects.add([marked(1)], source=HERE, at=1)
+        for raw in (b"one", b"two", b"one"):
+            unit.objects.keep_original([key], original(raw))
+        assert unit.objects.original(HOME, key) == original(b"two")
+
+
+def test_an_original_is_kept_and_shown_only_with_its_object(store: Store) -> None:
+    here, absent = marked(1, RED), marked(2)
+    with store.write() as unit:
+        unit.objects.add([here], source=HERE, at=1)
+        with pytest.raises(NotFound):
+            unit.objects.keep_original([key_of(here), key_of(absent)], original())
+        unit.objects.keep_original([key_of(here)], original())
+        with pytest.raises(NotFound):
+            unit.objects.original(HOME, key_of(absent))
+        with pytest.raises(NotFound):
+            unit.objects.original(Audience(labels=frozenset({label_hash(GREEN)})), key_of(here))
+
+
+def test_an_original_is_shown_only_to_who_may_see_all_that_it_holds(store: Store) -> None:
+    seen, hidden = marked(1, GREEN), marked(2, RED)
+    with store.write() as unit:
+        unit.objects.add([seen, hidden], source=HERE, at=1)
+        unit.objects.keep_original([key_of(seen), key_of(hidden)], original())
+        both = frozenset({label_hash(GREEN), label_hash(RED)})
+        assert unit.objects.original(Audience(labels=both), key_of(seen)) == original()
+        only = Audience(labels=frozenset({label_hash(GREEN)}))
+        assert unit.objects.raw(only, key_of(seen)) == seen.object.raw
+        with pytest.raises(NotFound):
+            unit.objects.original(only, key_of(seen))
 
 
 def test_versions_of_an_id_come_newest_first(store: Store) -> None:

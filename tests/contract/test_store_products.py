@@ -7,8 +7,8 @@ import pytest
 
 from simpul.domain.products import Approval
 from simpul.domain.queries import EVERYTHING, HOME, Query
-from simpul.domain.releases import OBJECT, SHEET, ReleaseLeaf
-from simpul.errors import InputFault, NotFound
+from simpul.domain.releases import MOVES, OBJECT, SHEET, ReleaseLeaf, ReleaseState
+from simpul.errors import ApprovalRefusal, InputFault, NotFound
 from simpul.ports import Store
 from tests.contract.stored_things import (
     AMBER,
@@ -95,7 +95,10 @@ def test_a_new_release_voids_the_unreleased_one_before_it(store: Store) -> None:
         unit.products.add_release(release(1))
         unit.products.add_release(release(2, recipient="c" * 50))
         unit.products.add_release(release(3))
-        unit.products.update_release(release(3, state="released", signed=b"s", approved_at=6, released_at=7))
+        unit.products.update_release(release(3, state=ReleaseState.APPROVED))
+        unit.products.update_release(
+            release(3, state=ReleaseState.RELEASED, signed=b"s", approved_at=6, released_at=7)
+        )
         unit.products.add_release(release(4))
     with store.read() as unit:
         states = [(int.from_bytes(each.id, "big"), each.state) for each in unit.products.releases()]
@@ -107,8 +110,26 @@ def test_a_new_release_voids_the_unreleased_one_before_it(store: Store) -> None:
 def test_an_update_changes_only_what_a_release_may_change(store: Store) -> None:
     with store.write() as unit:
         unit.products.add_release(release(1))
-        unit.products.update_release(release(1, state="approved", approved_at=9, root=b"r" * 32, objects=99))
-        assert unit.products.release_by_id(release(1).id) == release(1, state="approved", approved_at=9)
+        unit.products.update_release(
+            release(1, state=ReleaseState.APPROVED, approved_at=9, root=b"r" * 32, objects=99)
+        )
+        assert unit.products.release_by_id(release(1).id) == release(
+            1, state=ReleaseState.APPROVED, approved_at=9
+        )
+
+
+@pytest.mark.parametrize("came", ReleaseState)
+@pytest.mark.parametrize("goes", ReleaseState)
+def test_a_release_moves_only_as_its_table_says(store: Store, came: ReleaseState, goes: ReleaseState) -> None:
+    with store.write() as unit:
+        unit.products.add_release(release(1, state=came))
+        if goes is came or goes in MOVES[came]:
+            unit.products.update_release(release(1, state=goes))
+            assert unit.products.release_by_id(release(1).id).state is goes
+        else:
+            with pytest.raises(ApprovalRefusal):
+                unit.products.update_release(release(1, state=goes))
+            assert unit.products.release_by_id(release(1).id).state is came
 
 
 def leaf(position: int, *, body: bytes | None = None, of: int | None = None) -> ReleaseLeaf:
@@ -148,7 +169,8 @@ def test_only_what_was_released_to_a_party_is_granted_to_it(store: Store) -> Non
         unit.products.add_release(release(1))
         unit.products.add_leaves(release(1).id, [leaf(0, of=1)])
         assert unit.products.granted(THERE, ids) == set()
-        unit.products.update_release(release(1, state="released"))
+        unit.products.update_release(release(1, state=ReleaseState.APPROVED))
+        unit.products.update_release(release(1, state=ReleaseState.RELEASED))
         unit.products.add_release(release(2))
         unit.products.add_leaves(release(2).id, [leaf(0, of=2)])
         assert unit.products.granted(THERE, ids) == {stix_id(1)}

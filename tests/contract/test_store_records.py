@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from simpul.domain.journal import Job, Leaf
+from simpul.domain.journal import ClosedLog, Job, Leaf
 from simpul.domain.parties import Party, User
 from simpul.errors import NotFound, Refusal
 from simpul.ports import AgreementRow, Mailbox, Store
@@ -173,10 +173,58 @@ def test_the_frontier_and_what_partners_signed(store: Store) -> None:
         assert unit.journal.frontier() == b""
         unit.journal.put_frontier(b"edge")
         assert unit.journal.frontier() == b"edge"
-        unit.journal.put_partner_checkpoint(THERE, 128, b"later")
-        unit.journal.put_partner_checkpoint(THERE, 64, b"earlier")
-        assert unit.journal.partner_checkpoint(THERE) == b"later"
-        assert unit.journal.partner_checkpoint(HERE) is None
+        unit.journal.put_partner_checkpoint(THERE, "one", 128, b"later")
+        unit.journal.put_partner_checkpoint(THERE, "one", 64, b"earlier")
+        unit.journal.put_partner_checkpoint(THERE, "one", 128, b"later")
+        assert unit.journal.partner_checkpoints(THERE) == [("one", 128, b"later")]
+        assert unit.journal.partner_checkpoints(HERE) == []
+
+
+def test_the_highest_of_each_log_of_a_partner_in_the_order_they_became_known(store: Store) -> None:
+    with store.write() as unit:
+        unit.journal.put_partner_checkpoint(THERE, "old", 640, b"old")
+        unit.journal.put_partner_checkpoint(THERE, "new", 64, b"new")
+        unit.journal.put_partner_checkpoint(THERE, "old", 704, b"old, late")
+        unit.journal.put_partner_checkpoint(HERE, "own", 1, b"own")
+        assert unit.journal.partner_checkpoints(THERE) == [("old", 704, b"old, late"), ("new", 64, b"new")]
+
+
+def test_a_closed_log_is_kept_and_the_next_begins_empty(store: Store) -> None:
+    one, two = b"1" * 16, b"2" * 16
+    with store.write() as unit:
+        unit.journal.append([leaf(n) for n in range(3)])
+        unit.journal.put_frontier(b"edge")
+        unit.journal.put_checkpoint(2, b"note")
+        unit.journal.close(one)
+        assert (unit.journal.size(), unit.journal.frontier(), unit.journal.checkpoint()) == (0, b"", None)
+        assert unit.journal.append([leaf(7)]) == 0
+        unit.journal.put_checkpoint(2, b"a size of another log")
+    with store.write() as unit:
+        assert unit.journal.append([leaf(8)]) == 1
+        assert unit.journal.entries(0, 9) == [leaf(7).entry, leaf(8).entry]
+        assert [each.index for each in unit.journal.leaves(0, 9)] == [0, 1]
+        assert unit.journal.signed(2) == b"a size of another log"
+        assert unit.journal.signed(3) is None
+        assert [each.at for each in unit.journal.closed_leaves(one)] == [0, 1, 2]
+        with pytest.raises(Refusal):
+            unit.journal.close(one)
+        with pytest.raises(NotFound):
+            unit.journal.closed_leaves(two)
+        unit.journal.close(two)
+        assert [(each.index, each.at) for each in unit.journal.closed_leaves(two)] == [(0, 7), (1, 8)]
+        assert unit.journal.closed() == [
+            ClosedLog(incarnation=one, size=3, checkpoint=b"note"),
+            ClosedLog(incarnation=two, size=2, checkpoint=b"a size of another log"),
+        ]
+
+
+def test_an_empty_log_can_be_closed(store: Store) -> None:
+    with store.write() as unit:
+        unit.journal.close(b"1" * 16)
+        unit.journal.close(b"2" * 16)
+        assert unit.journal.append([leaf(1)]) == 0
+        assert [each.size for each in unit.journal.closed()] == [0, 0]
+        assert unit.journal.closed()[0].checkpoint == b""
 
 
 def job(number: int, *, unique: str | None = None, run_at: int = 0) -> Job:
@@ -226,3 +274,12 @@ def test_a_failed_job_keeps_its_error_and_runs_again_then(store: Store) -> None:
         assert (again.error, again.attempts) == ("no relay", 2)
         with pytest.raises(NotFound):
             unit.jobs.fail(bytes(16), "x", 1)
+
+
+def test_every_note_of_one_size_is_found(store: Store) -> None:
+    with store.write() as unit:
+        for note in (b"one", b"other", b"one"):
+            unit.journal.put_partner_checkpoint(THERE, "simpul/a", 64, note)
+        unit.journal.put_partner_checkpoint(THERE, "simpul/a", 128, b"later")
+        assert unit.journal.partner_notes(THERE, "simpul/a", 64) == [b"one", b"other"]
+        assert unit.journal.partner_notes(HERE, "simpul/a", 64) == []

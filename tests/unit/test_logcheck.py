@@ -113,10 +113,8 @@ def tampered_names() -> list[str]:
     return [
         "checkpoint",
         "vkeys",
-        *(f"tile/0/{name}" for name in tiles),
+        *(f"tile/{level}/{name}" for level in ("0", "entries") for name in tiles),
         "tile/1/000.p/2",
-        "tile/entries/000",
-        "tile/entries/002.p/188",
     ]
 
 

@@ -214,13 +214,39 @@ def test_a_checkpoint_that_somebody_else_put_there_does_not_stop_us(tmp_path: Pa
     assert (report.ok, report.size) == (True, 192)
 
 
-def test_another_log_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    publish(tmp_path, leaves, 300, note(300), VKEYS)
+def test_another_log_takes_the_place_of_the_old_one_which_is_set_aside(tmp_path: Path) -> None:
+    directory = tmp_path / "log"
+    publish(directory, leaves, 300, note(300), VKEYS)
+    before = files(directory)
     other = log_origin("a1" * 25, "live", b"2" * 16)
     keys = verifier_keys(other, KEY.public)
-    publish(tmp_path, leaves, 10, note(10, other), keys)
-    report = check(tmp_path, keys)
+    publish(directory, leaves, 10, note(10, other), keys)
+    report = check(directory, keys)
     assert (report.ok, report.size) == (True, 10)
+    aside = tmp_path / f"log-{bytes(16).hex()}"
+    assert files(aside) == before
+    assert check(aside, VKEYS).ok
+    # A home restored over a later one closes the same log again.
+    shutil.rmtree(directory)
+    publish(directory, leaves, 200, note(200), VKEYS)
+    publish(directory, leaves, 20, note(20, other), keys)
+    assert check(directory, keys).ok
+    assert files(aside) == before
+    assert check(tmp_path / f"log-{bytes(16).hex()}-earlier", VKEYS).size == 200
+
+
+@pytest.mark.parametrize("moved", [("tile",), ("tile", "vkeys")])
+def test_setting_a_log_aside_goes_on_after_a_kill(tmp_path: Path, moved: tuple[str, ...]) -> None:
+    directory, aside = tmp_path / "log", tmp_path / f"log-{bytes(16).hex()}"
+    publish(directory, leaves, 300, note(300), VKEYS)
+    aside.mkdir()
+    for name in moved:
+        (directory / name).rename(aside / name)
+    other = log_origin("a1" * 25, "live", b"2" * 16)
+    keys = verifier_keys(other, KEY.public)
+    publish(directory, leaves, 10, note(10, other), keys)
+    assert check(directory, keys).ok
+    assert check(aside, VKEYS).ok
 
 
 def test_what_is_no_checkpoint_publishes_nothing(tmp_path: Path) -> None:

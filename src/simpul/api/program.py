@@ -6,6 +6,7 @@ stop both, in that order, well within five seconds: whatever was under way is wh
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import Any
 import uvicorn
 
 from simpul.api.routes import application
-from simpul.errors import InputFault
+from simpul.errors import HomeFault, InputFault
 from simpul.services.courier import Courier
 from simpul.services.node import Node
 
@@ -34,7 +35,9 @@ def run(node: Node, listen: str, *, ready: Callable[[dict[str, Any]], None]) -> 
     Raises:
         HomeBusy: another process serves this home.
         InputFault: the address cannot be listened on.
+        HomeFault: the exchange met a fault of this home.
     """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with node.lock(), _listening(listen) as bound:
         host, port = bound.getsockname()[:2]
         address = f"[{host}]" if ":" in host else host
@@ -50,10 +53,18 @@ def run(node: Node, listen: str, *, ready: Callable[[dict[str, Any]], None]) -> 
         # uvicorn raises the signal anew once it has stopped; the process is to end by itself then, with exit 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        with Courier(node):
-            _Server(
-                config, lambda: ready({"ready": True, "url": f"http://{address}:{port}", "pid": os.getpid()})
-            ).run(sockets=[bound])
+        server = _Server(
+            config, lambda: ready({"ready": True, "url": f"http://{address}:{port}", "pid": os.getpid()})
+        )
+        courier = Courier(node, stopped=server.stop)
+        with courier:
+            server.run(sockets=[bound])
+    if courier.failed:
+        raise HomeFault(
+            "the exchange with partners stopped, so this process ended",
+            input=str(node.home),
+            do="mend what the log says, then run `simpul serve` again",
+        )
 
 
 class _Server(uvicorn.Server):
@@ -62,6 +73,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+
+    def stop(self) -> None:
+        """End as after a signal; from any thread."""
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, then say so."""

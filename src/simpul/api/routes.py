@@ -14,7 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from simpul import __version__
-from simpul.domain.queries import HOME, Query
+from simpul.domain.queries import EVERYTHING, HOME
 from simpul.errors import HomeFault
 from simpul.protocol.versions import VERSION
 from simpul.services.node import Node
@@ -50,6 +50,7 @@ def application(node: Node) -> Litestar:
 
     return Litestar(
         route_handlers=[health, version, metrics],
+        logging_config=None,  # the program says where its log goes, not the framework
         openapi_config=OpenAPIConfig(title="Simpul node", version=__version__, path="/api/schema"),
     )
 
@@ -61,7 +62,7 @@ def measures(node: Node) -> bytes:
         counters = unit.directory.counters()
         pending = unit.mail.pending()
         values = {
-            "simpul_objects_stored": unit.objects.count(HOME, Query()),
+            "simpul_objects_stored": unit.objects.count(HOME, EVERYTHING),
             "simpul_log_leaves": unit.journal.size(),
             "simpul_jobs_waiting": unit.jobs.waiting(),
             "simpul_quarantine_waiting": len(unit.mail.quarantined()),

@@ -105,8 +105,10 @@ def add(call: Call, actor: Actor | None, file: Path, fingerprint: str) -> None:
 @framed
 def list_(call: Call) -> None:
     """List the parties whose cards are here, this node first."""
-    with opened(call) as node, node.store.read() as unit:
-        parties = unit.directory.parties()
+    from simpul.services.reading import list_parties
+
+    with opened(call) as node:
+        parties = list_parties(node)
     call.output.document(
         [
             {"party": p.fingerprint, "name": p.name, "country": p.country, "version": p.card_version}

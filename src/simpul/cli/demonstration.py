@@ -57,7 +57,7 @@ class Demonstration:
         self._folder = folder
         self._say = say
         self._passphrase = folder / "keys" / "passphrase"
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: dict[str, subprocess.Popen[str]] = {}
         self.urls: dict[str, str] = {}
         self.nations = tuple(
             Nation(
@@ -97,8 +97,9 @@ class Demonstration:
             )
         return json.loads(done.stdout)
 
-    def _start(self, name: str, words: Sequence[str]) -> str:
-        with (self._folder / f"{name}.log").open("w") as log:
+    def start(self, name: str, words: Sequence[str]) -> str:
+        """Start a process of that name, whose standard error goes to a file of its own; returns its URL."""
+        with self._log(name).open("w") as log:
             process = subprocess.Popen(  # noqa: S603 - this very program
                 [*_program(), *words],
                 stdout=subprocess.PIPE,
@@ -107,22 +108,20 @@ class Demonstration:
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
             )
-        self._processes.append(process)
+        self._processes[name] = process
         line = process.stdout.readline() if process.stdout else ""
         if not line:
-            raise DemoFailed(
-                f"{name} did not start", where=(self._folder / f"{name}.log").read_text()[-2000:]
-            )
+            raise DemoFailed(f"{name} did not start", where=self._end_of_log(name))
         url = str(json.loads(line)["url"])
         self.urls[name] = url
         return url
 
     def stop(self) -> list[int]:
         """End every process by SIGTERM; returns their exit codes, in the order in which they were started."""
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             process.send_signal(signal.SIGTERM)
         codes = []
-        for process in self._processes:
+        for process in self._processes.values():
             try:
                 codes.append(process.wait(timeout=10))
             except subprocess.TimeoutExpired:
@@ -133,9 +132,15 @@ class Demonstration:
         self._processes.clear()
         return codes
 
-    def _until(self, what: str, ready: Callable[[], Any]) -> Any:
+    def until(self, what: str, ready: Callable[[], Any]) -> Any:
+        """Wait until `ready` gives something, which is returned.
+
+        Raises:
+            DemoFailed: a process ended, or it took too long; says which, and how its log ends.
+        """
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
+            self._check_processes()
             found = ready()
             if found:
                 return found
@@ -143,6 +148,18 @@ class Demonstration:
         raise DemoFailed(
             f"after {WAIT_SECONDS} s there is still no {what}", do="look at the logs in the folder"
         )
+
+    def _check_processes(self) -> None:
+        for name, process in self._processes.items():
+            code = process.poll()
+            if code is not None:
+                raise DemoFailed(f"{name} ended by itself with {code}", where=self._end_of_log(name))
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _end_of_log(self, name: str) -> str:
+        return self._log(name).read_text(errors="replace")[-2000:]
 
     # The story.
 
@@ -152,7 +169,7 @@ class Demonstration:
         self._passphrase.touch(0o600)
         self._passphrase.write_text(PHRASE + "\n")
         self._say("a relay starts: it will see tags, lengths and times, and nothing else")
-        relay = self._start(
+        relay = self.start(
             "relay", ["relay", "--listen", "127.0.0.1:0", "--data", str(self._folder / "relay")]
         )
         cards: dict[str, tuple[Path, str]] = {}
@@ -182,10 +199,10 @@ class Demonstration:
                 if name != nation.name:
                     self.run(nation, "card", "add", str(card), "--fingerprint", party)
         for nation in self.nations:
-            self._start(nation.name.lower(), ["--home", str(nation.home), "--kek", str(nation.kek), "serve"])
+            self.start(nation.name.lower(), ["--home", str(nation.home), "--kek", str(nation.kek), "serve"])
         self._say("three nodes run; they give each other keys through the relay")
         for nation in self.nations:
-            self._until(
+            self.until(
                 f"keys at {nation.name}",
                 partial(self._may_write, nation),
             )
@@ -200,12 +217,10 @@ class Demonstration:
             for file in sorted(folder.iterdir()):
                 self.acting(arunika, DRAFTER, "agreement", "propose", str(file))
         for nation in (borealia, cendara):
-            offered = self._until(
-                f"proposal at {nation.name}", partial(self.run, nation, "agreement", "list")
-            )
+            offered = self.until(f"proposal at {nation.name}", partial(self.run, nation, "agreement", "list"))
             self._say(f"{nation.name} signs agreement {offered[0]['agreement']}")
             self.acting(nation, DRAFTER, "agreement", "sign", offered[0]["agreement"])
-        self._until(
+        self.until(
             "agreement in force",
             lambda: all(a["state"] == "in-force" for a in self.run(arunika, "agreement", "list")),
         )
@@ -224,15 +239,12 @@ class Demonstration:
                 self._say(f"Arunika marks {marked} objects by {label.name}")
 
     def _imported(self, nation: Nation, file: Path, label: Path) -> None:
-        done = self.acting_import(nation, file, label)
+        """An import; refused objects of a strange bundle do not end the demonstration."""
+        words = ["import", str(file), "--label", str(label), "--as", DRAFTER]
+        done = self.run(nation, *words, "--passphrase-file", str(self._passphrase), ok=(0, 1))
         self._say(
             f"  {done['read']} read: {done['stored']} stored, {done['known']} known, {done['refused']} refused"
         )
-
-    def acting_import(self, nation: Nation, file: Path, label: Path) -> Any:
-        """An import; refused objects of a strange bundle do not end the demonstration."""
-        words = ["import", str(file), "--label", str(label), "--as", DRAFTER]
-        return self.run(nation, *words, "--passphrase-file", str(self._passphrase), ok=(0, 1))
 
     def release(self) -> str:
         """Draft, preview, approve by a second person, release, and wait until it is in both inboxes."""
@@ -252,7 +264,7 @@ class Demonstration:
         self.acting(arunika, APPROVER, "product", "approve", product, *to)
         self.acting(arunika, APPROVER, "product", "release", product, *to)
         for nation in partners:
-            self._until(f"product at {nation.name}", partial(self._arrived, nation, product))
+            self.until(f"product at {nation.name}", partial(self._arrived, nation, product))
             self._say(f"it is in {nation.name}'s inbox")
         return str(product)
 
@@ -282,10 +294,10 @@ class Demonstration:
             "--text",
             "Container held at Kalvik.",
         )
-        self._until("feedback at Arunika", lambda: self.run(arunika, "status")["feedback"])
+        self.until("feedback at Arunika", lambda: self.run(arunika, "status")["feedback"])
         for nation in self.nations:
             self.run(nation, "sync", "--once")
-        self._until("every ack", lambda: all(self._settled(n) for n in self.nations))
+        self.until("every ack", lambda: all(self._settled(n) for n in self.nations))
 
     def _settled(self, nation: Nation) -> bool:
         waiting = self.run(nation, "status")
@@ -295,44 +307,17 @@ class Demonstration:
 
     def facts(self, product: str) -> dict[str, Any]:
         """What can be checked, from the commands alone."""
-        arunika = self.nations[0]
         for nation in self.nations:
             self.run(nation, "sync", "--once")
         statuses = {n.name: self.run(n, "status") for n in self.nations}
         logs = {n.name: self.run(n, "log", "verify", ok=(0, 1)) for n in self.nations}
         receipts = [self.run(n, "receipts", ok=(0, 1)) for n in self.nations]
         records = self._command(["relay", "--data", str(self._folder / "relay"), "--records"])
-        approved = {
-            r["to"]: r
-            for r in statuses[arunika.name]["releases"]
-            if r["product"] == product and r["state"] == "released"
-        }
-        releases = []
-        for nation in self.nations[1:]:
-            party = statuses[nation.name]["party"]
-            arrived = self._arrived(nation, product)
-            delay = _moment(arrived["whole"]) - _moment(approved[party]["approved"])
-            releases.append(
-                {"to": party, "objects": arrived["objects"], "approval_to_inbox_ms": round(delay * 1000, 1)}
-            )
+        releases = self._deliveries(product, statuses)
         total, verified = (sum(r[k] for r in receipts) for k in ("total", "verified"))
         leaks = self._leaks()
         document: dict[str, Any] = {
-            "nations": [
-                {
-                    "party": status["party"],
-                    "home": str(nation.home),
-                    "kek": str(nation.kek),
-                    "imported": status["imported"],
-                    "sent": status["sent"],
-                    "received": status["received"],
-                    "refused": status["refused"],
-                    "withheld": status["withheld"],
-                    "log": {k: logs[nation.name][k] for k in ("size", "root", "ok")},
-                }
-                for nation in self.nations
-                for status in (statuses[nation.name],)
-            ],
+            "nations": [_nation_facts(n, statuses[n.name], logs[n.name]) for n in self.nations],
             "releases": releases,
             "matches": [m for status in statuses.values() for m in status["matches"]],
             "receipts": {"total": total, "verified": verified},
@@ -348,6 +333,23 @@ class Demonstration:
         for leak in leaks:
             self._say(f"LEAK: {leak}")
         return document
+
+    def _deliveries(self, product: str, statuses: dict[str, Any]) -> list[dict[str, Any]]:
+        """What came to each partner, and how long after the approval it was whole there."""
+        approved = {
+            r["to"]: r
+            for r in statuses[self.nations[0].name]["releases"]
+            if r["product"] == product and r["state"] == "released"
+        }
+        found = []
+        for nation in self.nations[1:]:
+            party = statuses[nation.name]["party"]
+            arrived = self._arrived(nation, product)
+            delay = _moment(arrived["whole"]) - _moment(approved[party]["approved"])
+            found.append(
+                {"to": party, "objects": arrived["objects"], "approval_to_inbox_ms": round(delay * 1000, 1)}
+            )
+        return found
 
     def _leaks(self) -> list[str]:
         """Canaries of what was withheld, looked for in the others' exports and in every file of the relay."""
@@ -372,6 +374,17 @@ class Demonstration:
         data = out.read_bytes() + json.dumps([self.run(nation, "inbox"), own]).encode()
         out.unlink()
         return data
+
+
+def _nation_facts(nation: Nation, status: dict[str, Any], log: dict[str, Any]) -> dict[str, Any]:
+    counts = {k: status[k] for k in ("imported", "sent", "received", "refused", "withheld")}
+    return {
+        "party": status["party"],
+        "home": str(nation.home),
+        "kek": str(nation.kek),
+        **counts,
+        "log": {k: log[k] for k in ("size", "root", "ok")},
+    }
 
 
 def _moment(text: str) -> float:

@@ -67,9 +67,10 @@ def quarantine() -> None:
 @framed
 def quarantine_list(call: Call, everything: bool) -> None:
     """List what waits for a reviewer, with the reasons."""
-    with opened(call) as node, node.store.read() as unit:
-        names = {p.fingerprint: p.name for p in unit.directory.parties()}
-        items = unit.mail.quarantined(state=None if everything else "waiting")
+    from simpul.services.reading import list_quarantined
+
+    with opened(call) as node:
+        groups = list_quarantined(node, state=None if everything else "waiting")
     call.output.document(
         [
             {
@@ -77,25 +78,28 @@ def quarantine_list(call: Call, everything: bool) -> None:
                 "from": i.sender,
                 "kind": i.kind,
                 "objects": i.objects,
+                "portions": i.portions,
+                "sheet": i.sheet,
                 "reasons": [{"clause": clause, "why": why} for clause, why in i.reasons],
                 "arrived": instant(i.arrived),
                 "state": i.state,
                 "decided_by": i.decided_by,
             }
-            for i in items
+            for i in (group.item for group in groups)
         ],
         human=lambda: table(
-            ["id", "from", "kind", "objects", "reasons", "state"],
+            ["id", "from", "kind", "objects", "portions", "reasons", "state"],
             [
                 [
-                    i.id.hex(),
-                    names.get(i.sender, i.sender),
-                    i.kind,
-                    i.objects,
-                    "; ".join(w for _, w in i.reasons),
-                    i.state,
+                    group.item.id.hex(),
+                    group.sender_name,
+                    group.item.kind,
+                    group.item.objects,
+                    f"{group.item.portions} and cover sheet" if group.item.sheet else group.item.portions,
+                    "; ".join(why for _, why in group.item.reasons),
+                    group.item.state,
                 ]
-                for i in items
+                for group in groups
             ],
         ),
     )
@@ -107,7 +111,7 @@ def quarantine_list(call: Call, everything: bool) -> None:
 @framed
 def quarantine_admit(call: Call, actor: Actor, wanted: str) -> None:
     """Take a group in after all; its label stays as restrictive as it came."""
-    from simpul.services.admitting import admit_quarantined
+    from simpul.services.quarantining import admit_quarantined
 
     with opened(call) as node:
         count = admit_quarantined(node, signer(node, actor), wanted)
@@ -120,7 +124,7 @@ def quarantine_admit(call: Call, actor: Actor, wanted: str) -> None:
 @framed
 def quarantine_refuse(call: Call, actor: Actor, wanted: str) -> None:
     """Refuse a group: its content is destroyed here, and the sender gets a receipt that says refused."""
-    from simpul.services.admitting import refuse_quarantined
+    from simpul.services.quarantining import refuse_quarantined
 
     with opened(call) as node:
         count = refuse_quarantined(node, signer(node, actor), wanted)

@@ -38,9 +38,40 @@ def serve(call: Call, listen: str | None) -> None:
     help="Its own folder.",
 )
 @click.option("--url", metavar="URL", help="Its public address, if not the one it listens on.")
+@click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    metavar="F.toml",
+    help="What it allows: sizes, quotas and days (spec/relay.md).",
+)
+@click.option(
+    "--accounts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Account keys that may register mailboxes, one in hex a line; without it anyone may.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TLS certificate chain (PEM); with it the relay speaks TLS itself.",
+)
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of the certificate (PEM)."
+)
 @click.option("--records", is_flag=True, help="Print what it has recorded (tags and lengths), and end.")
 @framed
-def relay(call: Call, listen: str, data: Path, url: str | None, records: bool) -> None:
+def relay(
+    call: Call,
+    listen: str,
+    data: Path,
+    url: str | None,
+    limits: Path | None,
+    accounts: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    records: bool,
+) -> None:
     """Run a relay: it keeps sealed envelopes until they are fetched, and can read none of them."""
     if records:
         from simpul.relay.database import records as recorded
@@ -48,6 +79,15 @@ def relay(call: Call, listen: str, data: Path, url: str | None, records: bool) -
         rows = recorded(data)
         call.output.document([{"tag": r.tag.hex(), "bytes": r.bytes} for r in rows])
         return
+    from simpul.relay.program import read_limits
     from simpul.relay.program import serve as run_relay
 
-    run_relay(listen, data, public_url=url)
+    run_relay(
+        listen,
+        data,
+        public_url=url,
+        limits=read_limits(limits) if limits else None,
+        accounts=accounts,
+        certificate=certificate,
+        key=key,
+    )

@@ -14,6 +14,7 @@ from simpul.cli.variadic import Variadic
 from simpul.domain.products import Precedence
 
 if TYPE_CHECKING:
+    from simpul.domain.releases import Release
     from simpul.services.previewing import RecipientPreview
 
 
@@ -155,8 +156,10 @@ def release(call: Call, actor: Actor, wanted: str, recipients: tuple[str, ...]) 
 @framed
 def list_(call: Call) -> None:
     """List the newest version of each product of this node."""
-    with opened(call) as node, node.store.read() as unit:
-        found = unit.products.products()
+    from simpul.services.reading import list_products
+
+    with opened(call) as node:
+        found = list_products(node)
     call.output.document(
         [
             {
@@ -182,7 +185,7 @@ def list_(call: Call) -> None:
 @click.option("--version", type=click.IntRange(1), metavar="N", help="This version; the newest if not said.")
 @framed
 def show(call: Call, wanted: str, version: int | None) -> None:
-    """Show the cover sheet and every portion with its label, as this node's officers see them."""
+    """Show the cover sheet, every portion with its label, and what became of it at each recipient."""
     from simpul.services.reading import product_document
 
     with opened(call) as node:
@@ -198,11 +201,27 @@ def show(call: Call, wanted: str, version: int | None) -> None:
                 for p in document["portions"]
                 for line in ("", f"({p['portion']}) [{p['label']}]", p["text"])
             ),
+            "",
+            *table(
+                ["recipient", "approved", "released", "whole", "admitted", "opened", "acted"],
+                [
+                    [
+                        r["name"],
+                        r["approved"],
+                        r["released"],
+                        r["whole"],
+                        r["admitted"],
+                        r["opened"],
+                        r["acted"],
+                    ]
+                    for r in document["recipients"]
+                ],
+            ),
         ],
     )
 
 
-def _release(release: Any) -> dict[str, Any]:
+def _release(release: Release) -> dict[str, Any]:
     return {
         "party": release.recipient,
         "manifest": release.root.hex(),

@@ -20,23 +20,24 @@ if TYPE_CHECKING:
 @click.option("--modified", metavar="T", help="This version only.")
 @click.option("--from", "originator", metavar="P", help="This originator's only.")
 @click.option("--raw", is_flag=True, help="Write the stored bytes and nothing else.")
+@click.option("--original", is_flag=True, help="Write the bytes that it was converted from and nothing else.")
 @framed
-def show(call: Call, wanted: str, modified: str | None, originator: str | None, raw: bool) -> None:
+def show(
+    call: Call, wanted: str, modified: str | None, originator: str | None, raw: bool, original: bool
+) -> None:
     """Show every stored version and rendition of an object, with label and reasons; or its exact bytes with --raw.
 
-    Where several fit, --raw lists the candidates and fails: narrow with --modified and --from.
+    What came as STIX 2.0 is stored as STIX 2.1 with the original kept beside it: --original writes that.
+    Where several fit, --raw and --original list the candidates and fail: narrow with --modified and --from.
     """
-    from simpul.errors import Ambiguous
-    from simpul.services.reading import find, raw_bytes
+    from simpul.services.reading import find, original_bytes, raw_bytes
 
+    if raw and original:
+        raise click.UsageError("--raw and --original are two different bytes: ask for one")
     with opened(call) as node:
-        if raw:
-            try:
-                call.output.raw(raw_bytes(node, wanted, modified=modified, originator=originator))
-            except Ambiguous as several:
-                lines = [several.message, *several.candidates]
-                document = several.document() | {"candidates": list(several.candidates)}
-                call.output.finish(document, human=lambda: lines, ok=False)
+        if raw or original:
+            bytes_of = raw_bytes if raw else original_bytes
+            call.output.raw(bytes_of(node, wanted, modified=modified, originator=originator))
             return
         found = find(node, wanted, modified=modified, originator=originator)
     call.output.document(
@@ -48,15 +49,18 @@ def show(call: Call, wanted: str, modified: str | None, originator: str | None, 
 @click.option("--query", metavar="Q", help="Only what fits.")
 @click.option("--latest", is_flag=True, help="Only the newest version of each object.")
 @click.option(
+    "--labels", is_flag=True, help="Put each object's label into its markings: no longer the stored bytes."
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The bundle to write."
 )
 @framed
-def export(call: Call, query: str | None, latest: bool, out: Path) -> None:
+def export(call: Call, query: str | None, latest: bool, labels: bool, out: Path) -> None:
     """Write a STIX bundle whose objects are the stored bytes: every version and rendition, unless --latest."""
     from simpul.services.exporting import export_bundle
 
     with opened(call) as node:
-        count = export_bundle(node, out, query=query, latest=latest)
+        count = export_bundle(node, out, query=query, latest=latest, labels=labels)
     call.output.document({"objects": count, "out": str(out)})
 
 
@@ -147,6 +151,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "revoked": shown.revoked,
         "label": list(shown.label),
         "title": shown.title,
+        "converted": shown.converted,
     }
 
 
@@ -158,4 +163,19 @@ def _lines(shown: Shown) -> list[str]:
         f"  arrived    {instant(shown.arrived)} from {shown.source_name}",
         f"  rendition  {shown.sha256.hex()}",
         *(f"  label      {line}" for line in shown.label),
+        *_conversion(shown),
     ]
+
+
+def _conversion(shown: Shown) -> list[str]:
+    if shown.converted is None:
+        return []
+    made = shown.converted
+    before, count = _FORMATS.get(made.format, made.format), len(made.losses)
+    return [
+        f"  converted from {before}, {count} {'loss' if count == 1 else 'losses'} ({made.made_by})",
+        *(f"    lost     {each['path']}: {each['lost']}" for each in made.losses),
+    ]
+
+
+_FORMATS = {"stix-2.0": "STIX 2.0"}

@@ -35,11 +35,22 @@ class Refused(Struct, frozen=True, kw_only=True):
 
     reasons: tuple[Reason, ...]
 
+    @property
+    def clause(self) -> str:
+        """The clause under which it is counted: the first of those that refuse."""
+        return next(reason.clause for reason in self.reasons if reason.clause in REFUSING)
+
 
 Admission = Admitted | Quarantined | Refused
 
 REFUSING: Final = frozenset({"agreement.parties", "label.releasable-to"})
 """Clauses by whose denial something was never meant for this node; every other denial quarantines."""
+
+DECIDED_AT: Final = "admission.decided-at"
+"""The clause by which something is kept apart whose decision is too old to be taken on its sender's word."""
+
+DECISION_AGE: Final = 30 * 86_400 * 1_000_000
+"""Microseconds by which a decision may be older than the message that was made on it (spec/message.md, "Time")."""
 
 
 def admit(
@@ -54,6 +65,7 @@ def admit(
     author: Label | None = None,
     obligations: Iterable[str] | None = None,
     members_of: MembersOf = no_circles,
+    more: Iterable[Reason] = (),
 ) -> Admission:
     """What becomes of a thing whose portions came with these label views.
 
@@ -69,11 +81,12 @@ def admit(
             that is wider is quarantined.
         obligations: the duties that came with it; None to leave them unchecked.
         members_of: the circles that this node knows.
+        more: reasons that hold whatever the label says (`about_time`).
 
     Returns:
         The most severe answer over all views, with the reasons for it: of an admission, none.
     """
-    reasons: list[Reason] = []
+    reasons: list[Reason] = list(more)
     stated = None if obligations is None else frozenset(obligations)
     count = 0
     for view in views:
@@ -94,6 +107,30 @@ def admit(
     if not count:
         reasons.append(_fault("admission.label", "it came without a label"))
     return _admission(tuple(dict.fromkeys(reasons)))
+
+
+def about_time(
+    *, decided_at: int, created: int, ended: int | None, now: int, grace: int
+) -> tuple[Reason, ...]:
+    """Why `decided_at`, which is the sender's word alone, is not taken on trust; nothing where it may be.
+
+    All are microseconds, UTC but for `grace`. Otherwise whoever was once a partner could use an agreement that ended
+    long ago, by saying that it had decided before.
+
+    Args:
+        decided_at: as of when the sender says that it decided.
+        created: when it says that it made the message.
+        ended: when the agreement stopped to be in force, or will; None where there is none.
+        now: by this node's clock.
+        grace: how long a message may be on its way.
+    """
+    found = []
+    if created - decided_at > DECISION_AGE:
+        days = (created - decided_at) // (86_400 * 1_000_000)
+        found.append(_fault(DECIDED_AT, f"it was made {days} days after the decision that it rests on"))
+    if ended is not None and now >= ended + grace:
+        found.append(_fault(DECIDED_AT, "its agreement ended longer ago than any message may be on its way"))
+    return tuple(found)
 
 
 def _admission(reasons: tuple[Reason, ...]) -> Admission:

@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from simpul.domain.labels import Classification, Onward, Tlp, is_fingerprint
+from simpul.domain.labels import Classification, Onward, Tlp
+from simpul.domain.parties import is_fingerprint
 from simpul.errors import InputFault
 
 

@@ -24,6 +24,7 @@ WIDEST_V6: Final = 16
 ANY_COUNTRY: Final = "*"
 """Stands for the country of a passport whose issuing country was not stated."""
 
+_NETWORKS: Final = ("ipv4-net", "ipv6-net")
 
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
@@ -41,13 +42,22 @@ def search_keys(kind: str, key: str) -> list[tuple[str, str]]:
     return found
 
 
+def names_above(kind: str, key: str) -> list[tuple[str, str]]:
+    """Those of `search_keys` that cover an observed value by name, without itself and without networks.
+
+    A handful at most, so that an observation can be filed under each, for an indicator that comes after it.
+    """
+    above = _BY_NAME.get(kind)
+    return [] if above is None else list(above(key))
+
+
 def covered_keys(kind: str, key: str) -> list[tuple[str, str]] | None:
     """The reverse: keys of observed values that an indicator's value covers and that can be listed one by one.
 
     Itself for exact kinds; every address of a network of at most `NETWORK_LISTED`. None if there are too many to
-    list (a larger network); a domain lists only itself.
+    list (a larger network). What lies under a domain cannot be listed: it is filed there (`names_above`).
     """
-    if kind not in ("ipv4-net", "ipv6-net"):
+    if kind not in _NETWORKS:
         return [(kind, key)]
     network = IPv4Network(key) if kind == "ipv4-net" else IPv6Network(key)
     if network.num_addresses > NETWORK_LISTED:
@@ -97,31 +107,33 @@ def _parents(key: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_host(host: str) -> Iterator[tuple[str, str]]:
+    for kind, key in _at_host(host):
+        yield kind, key
+        if kind == "ipv6":
+            yield from _networks6(key)
+        elif kind == "ipv4":
+            yield from _networks(key)
+
+
+def _at_host(host: str) -> Iterator[tuple[str, str]]:
     if host.startswith("["):
         yield "ipv6", host[1:-1]
-        yield from _networks6(host[1:-1])
     elif _IPV4.fullmatch(host):
         yield "ipv4", host
-        yield from _networks(host)
     else:
         yield "domain", host
         yield from _parents(host)
 
 
-def _url_covers(key: str) -> Iterator[tuple[str, str]]:
+def _host_of(key: str) -> str:
     place = key.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    host = (
-        place
-        if place.endswith("]")
-        else place.rpartition(":")[0]
-        if ":" in place.rpartition("]")[2]
-        else place
-    )
-    yield from _of_host(host)
+    if place.endswith("]"):
+        return place
+    return place.rpartition(":")[0] if ":" in place.rpartition("]")[2] else place
 
 
-def _email_covers(key: str) -> Iterator[tuple[str, str]]:
-    yield from _of_host(key.rpartition("@")[2])
+def _mail_host(key: str) -> str:
+    return key.rpartition("@")[2]
 
 
 def _passport_covers(key: str) -> Iterator[tuple[str, str]]:
@@ -137,8 +149,16 @@ _COVERS: Final[Mapping[str, Callable[[str], Iterator[tuple[str, str]]]]] = Mappi
         "ipv4-net": _wider,
         "ipv6-net": _wider6,
         "domain": _parents,
-        "url": _url_covers,
-        "email": _email_covers,
+        "url": lambda key: _of_host(_host_of(key)),
+        "email": lambda key: _of_host(_mail_host(key)),
+        "passport": _passport_covers,
+    }
+)
+_BY_NAME: Final[Mapping[str, Callable[[str], Iterator[tuple[str, str]]]]] = MappingProxyType(
+    {
+        "domain": _parents,
+        "url": lambda key: _at_host(_host_of(key)),
+        "email": lambda key: _at_host(_mail_host(key)),
         "passport": _passport_covers,
     }
 )

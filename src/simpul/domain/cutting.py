@@ -119,7 +119,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     Attributes:
         key: names it for `load` and in the result; a small integer costs the least memory.
         id: its STIX id. Several renditions may share one.
-        ids: what its bytes mention (`mentions`, or `Object.ids`).
+        ids: what its bytes mention (`mentions`).
         denied: selectors of its portions that the recipient may not get.
     """
 

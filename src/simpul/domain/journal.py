@@ -27,6 +27,20 @@ class Leaf(Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class ClosedLog(Struct, frozen=True, kw_only=True):
+    """A log that is not gone on with since this home was restored from an old copy (spec/log.md).
+
+    Attributes:
+        incarnation: the 16 bytes in its name.
+        size: its leaves, signed or not.
+        checkpoint: the newest signed note of it that is here, empty for none.
+    """
+
+    incarnation: bytes
+    size: int
+    checkpoint: bytes
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """Work to be done later, in the transaction that made it necessary.
 

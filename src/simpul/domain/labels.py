@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from simpul.domain.parties import FINGERPRINT_HEX
+from simpul.domain.parties import is_fingerprint
 from simpul.errors import InputFault
 
 MembersOf = Callable[[str], frozenset[str] | None]
@@ -100,6 +101,12 @@ class Onward(Struct, frozen=True):
         return ", ".join(parts) or "free"
 
 
+LAST_INSTANT: Final = 2**53 - 1
+"""The latest date that a label or agreement can state, in microseconds UTC: in the year 2255."""
+
+LABEL_EXTENT: Final = 48 * 1024
+"""The longest label, by `extent`. It is beyond what people write, and within what is stored and sent."""
+
 NO_ONWARD: Final = Onward(none=True)
 
 
@@ -146,6 +153,25 @@ NEUTRAL: Final = Label()
 
 NOBODY: Final[frozenset[str]] = frozenset()
 """A list of recipients with nobody on it."""
+
+
+def extent(label: Label) -> int:
+    """How long a label is: an upper bound of the bytes that its words take as JSON."""
+    within = label.onward.within if label.onward else ()
+    words = [
+        *label.handling,
+        *label.handling_text,
+        *(name for names in label.releasable_to for name in names),
+        *label.not_releasable_to,
+        *within,
+        *(label.purposes or ()),
+        *label.topics,
+        *label.compartments,
+        *label.obligations,
+        *label.unmapped,
+        *(word for level in label.classification for word in (level.scheme, level.level)),
+    ]
+    return len(msgspec.json.encode(words)) + 4 * len(words)
 
 
 def join(a: Label, b: Label) -> Label:
@@ -242,11 +268,6 @@ def may_exclude(names: frozenset[str], party: str, members_of: MembersOf = no_ci
 def _may_contain(name: str, party: str, members_of: MembersOf) -> bool:
     members = members_of(name)
     return not is_fingerprint(name) if members is None else party in members
-
-
-def is_fingerprint(name: str) -> bool:
-    """Whether a name has the form of a party's fingerprint; any other name is a circle's."""
-    return len(name) == FINGERPRINT_HEX and all(c in "0123456789abcdef" for c in name)
 
 
 def is_listed(label: Label, recipient: str, members_of: MembersOf = no_circles) -> bool:

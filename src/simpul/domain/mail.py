@@ -10,8 +10,18 @@ A message's life at its sender is a table; nothing else moves it:
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
+
+ADMITTED: Final = "admitted"
+QUARANTINED: Final = "quarantined"
+REFUSED: Final = "refused"
+"""What became of a message, or of an object in it; a receipt counts objects under the same names."""
+
+TEXTS_QUARANTINED: Final = "texts_quarantined"
+TEXTS_REFUSED: Final = "texts_refused"
+"""Under these a receipt counts the narrative that was not taken in, its cover sheet included."""
 
 
 class MailState(StrEnum):
@@ -22,6 +32,10 @@ class MailState(StrEnum):
     CARRIED = "carried"
     ACKED = "acked"
     VOID = "void"
+
+
+OPEN_STATES: Final = frozenset({MailState.NUMBERED, MailState.CARRIED})
+"""Numbered, and neither acknowledged nor given up: it is sealed and put until one of the two happens."""
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
@@ -116,7 +130,8 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     """A product that came in, whole or in parts.
 
     `sheet` is the cover sheet as it was sent (canonical JSON) or empty while its part is outstanding; `portions` are
-    (number, text) pairs that this node was given.
+    (number, text) pairs that this node was given. `message` is the hash of the message that carried part 0, or of the
+    first that came while that is outstanding.
     """
 
     sender: str
@@ -138,12 +153,14 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     first_arrived: int
     whole_at: int | None
     opened_at: int | None
+    message: bytes
 
 
 class QuarantinedItem(Struct, frozen=True, kw_only=True):
     """What is kept apart until a reviewer decides: one group of one message, under one label view.
 
-    `id` is 16 random bytes; `state` is "waiting", "admitted" or "refused".
+    `id` is 16 random bytes; `state` is "waiting", "admitted" or "refused". `portions` counts portions of narrative;
+    `sheet` says whether the product's cover sheet is in it too.
     """
 
     id: bytes
@@ -156,6 +173,13 @@ class QuarantinedItem(Struct, frozen=True, kw_only=True):
     arrived: int
     state: str
     decided_by: str
+    portions: int = 0
+    sheet: bool = False
+
+    @property
+    def texts(self) -> int:
+        """Portions and cover sheet."""
+        return self.portions + self.sheet
 
 
 class MatchRow(Struct, frozen=True, kw_only=True):
@@ -169,3 +193,17 @@ class MatchRow(Struct, frozen=True, kw_only=True):
     observation: str
     reason: str
     found: int
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """Signed words by which a party contradicted itself, as they came: whoever has its card can check them.
+
+    `id` names the contradiction (SHA-256), `at` is when it was noticed, microseconds UTC. `pieces` are file names and
+    raw bytes, such as ("first/message", …).
+    """
+
+    id: bytes
+    party: str
+    kind: str
+    at: int
+    pieces: tuple[tuple[str, bytes], ...]

@@ -42,8 +42,8 @@ class Loss(Struct, frozen=True, kw_only=True):
     lost: str
 
 
-class Foreign(Struct, frozen=True, kw_only=True):
-    """One object of an input, unparsed: a view of the input's bytes and its index in the bundle."""
+class Foreign(Struct, frozen=True, kw_only=True, gc=False):
+    """One object of an input, unparsed: its bytes as they stand in the input, and its index in the bundle."""
 
     index: int
     raw: memoryview | bytes
@@ -88,7 +88,7 @@ class Object(Struct, frozen=True, kw_only=True, gc=False):
         granular: the portions beyond the object itself, in first-seen order; portion k is `granular[k-1]`.
         values: observable values for matching, each with its portion.
         texts: words for full-text search, one entry a portion; `texts[0]` is the object itself.
-        ids: every STIX id that occurs anywhere in the bytes, its own excluded, sorted.
+        seen: ids of the objects that a sighting or observed-data says were seen.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Object(Struct, frozen=True, kw_only=True, gc=False):
     granular: tuple[Granular, ...] = ()
     values: tuple[Value, ...] = ()
     texts: tuple[str, ...] = ("",)
-    ids: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
 
 class ObjectKey(Struct, frozen=True, kw_only=True, order=True):
@@ -113,7 +113,7 @@ class ObjectKey(Struct, frozen=True, kw_only=True, order=True):
     sha256: bytes
 
 
-class Marked(Struct, frozen=True, kw_only=True):
+class Marked(Struct, frozen=True, kw_only=True, gc=False):
     """An object with the effective label of each of its portions; `labels[0]` is the object itself."""
 
     originator: str

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from simpul.domain.covering import ANY_COUNTRY, covered_keys, covers, search_keys
+from simpul.domain.covering import ANY_COUNTRY, covered_keys, covers, names_above, search_keys
 from simpul.errors import InputFault
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "covers",
     "describe",
     "identifier_keys",
+    "names_above",
     "normalise",
     "refang",
     "search_keys",
@@ -43,15 +44,18 @@ class _No(ValueError):
 _V4_PART: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _V4: Final = re.compile(rf"{_V4_PART}(?:\.{_V4_PART}){{3}}", re.ASCII)
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_PLAIN_DOMAIN: Final = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.ASCII
-)
+_DOMAIN: Final = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_PLAIN_DOMAIN: Final = re.compile(_DOMAIN, re.ASCII)
+_PLAIN_URL: Final = re.compile(rf"https?://({_DOMAIN})/[A-Za-z0-9._~/-]*", re.ASCII)
+"""A URL that is in its normal form already."""
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _PASSPORT: Final = re.compile(r"(?:([A-Z]{2,3}|\*):)?([A-Z0-9]{5,15})")
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _SSDEEP: Final = re.compile(r"[0-9]+:[A-Za-z0-9/+]*:[A-Za-z0-9/+]*")
 _TLSH: Final = re.compile(r"(?:T1)?([0-9A-F]{70})")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
+_SPACE: Final = re.compile(r"\s")
+_NOT_IN_LOCAL: Final = re.compile(r'[\s<>",;:]')
 _PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
 _UNRESERVED: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _DEFANGED: Final = (
@@ -73,7 +77,7 @@ def normalise(kind: str, text: str) -> str | None:
         InputFault: `kind` is not in `KINDS`.
     """
     try:
-        return _normaliser(kind)(text)
+        return (_NORMALISERS.get(kind) or _normaliser(kind))(text)
     except _No:
         return None
 
@@ -247,8 +251,11 @@ def _url(text: str) -> str:
 
     Percent-encoding stays only where it is needed. The query stays as written.
     """
+    plain = _PLAIN_URL.fullmatch(text)
+    if plain is not None and len(plain[1]) <= 253:
+        return text
     text = refang(text)
-    if _SCHEME.match(text.lower()) is None or any(c.isspace() for c in text):
+    if _SCHEME.match(text.lower()) is None or _SPACE.search(text):
         raise _No(f"'{_short(text)}' is not a URL with a scheme and a host")
     try:
         parts = urlsplit(text)
@@ -281,7 +288,7 @@ def _email(text: str) -> str:
     """The local part as written but lower case (nobody tells mailboxes apart by case), the domain as `domain`."""
     local, at, host = refang(text).rpartition("@")
     local = local.removeprefix("mailto:")
-    if not at or not local or len(local) > 64 or any(c.isspace() or c in '<>",;:' for c in local):
+    if not at or not local or len(local) > 64 or _NOT_IN_LOCAL.search(local):
         raise _No(f"'{_short(text)}' is not an e-mail address")
     return f"{local.lower()}@{_domain(host)}"
 

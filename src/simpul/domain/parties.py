@@ -27,6 +27,11 @@ class Party(Struct, frozen=True, kw_only=True):
     trusted: bool
 
 
+def is_fingerprint(text: str) -> bool:
+    """Whether a text has the form of a party's fingerprint."""
+    return len(text) == FINGERPRINT_HEX and not set(text) - set("0123456789abcdef")
+
+
 def resolve(text: str, parties: Iterable[Party]) -> Party:
     """The one party that a person means by a fingerprint, a name or a unique prefix of either.
 

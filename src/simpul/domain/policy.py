@@ -138,7 +138,8 @@ def agreement_part(
         members_of=members_of,
     )
     reasons = tuple([clause(question) for clause in AGREEMENT_CLAUSES])
-    return _decision(reasons, duties(view, agreement), _horizon(view, agreement, at))
+    denied = any(reason.outcome is Outcome.DENY for reason in reasons)
+    return _decision(reasons, () if denied else duties(view, agreement), _horizon(view, agreement, at))
 
 
 def overlay_part(label: Label, *, recipient: str, members_of: MembersOf = no_circles) -> Decision:

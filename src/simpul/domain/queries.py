@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from simpul.errors import InputFault
 
+_STIX_ID = re.compile(r"[a-z][a-z0-9-]*--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -47,7 +48,8 @@ def parse_query(text: str, *, now: int, party: Callable[[str], str]) -> Query:
     """Read Q.
 
     Args:
-        text: words and terms, separated by white space; a term's value may be quoted.
+        text: words and terms, separated by white space; a term's value may be quoted. A bare word that is a whole
+            STIX id means `id:`; quoted, it is a word.
         now: microseconds UTC, for `since:30d`.
         party: resolves the P of `from:P` to a fingerprint.
 
@@ -62,7 +64,8 @@ def parse_query(text: str, *, now: int, party: Callable[[str], str]) -> Query:
                 input="query",
                 do="use type: id: value: from: since:, or quote the word",
             )
-        found[name].append(quoted or bare)
+        term = "id" if not name and _STIX_ID.fullmatch(bare) else name
+        found[term].append(quoted or bare)
     return Query(
         words=tuple(found[""]),
         types=tuple(found["type"]),

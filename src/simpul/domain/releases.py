@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Final
+
 from msgspec import Struct
 
 from simpul.domain.objects import ObjectKey
@@ -28,6 +31,31 @@ class ReleaseLeaf(Struct, frozen=True, kw_only=True):
     hash: bytes
 
 
+class ReleaseState(StrEnum):
+    """Where a release stands.
+
+    fixing --all leaves stored--> fixed --approvals--> approved --> released
+       |                            |                     |
+       +----------------------------+---------------------+--> void: what it was for has changed
+    """
+
+    FIXING = "fixing"
+    FIXED = "fixed"
+    APPROVED = "approved"
+    RELEASED = "released"
+    VOID = "void"
+
+
+MOVES: Final = {
+    ReleaseState.FIXING: frozenset({ReleaseState.FIXED, ReleaseState.VOID}),
+    ReleaseState.FIXED: frozenset({ReleaseState.APPROVED, ReleaseState.VOID}),
+    ReleaseState.APPROVED: frozenset({ReleaseState.RELEASED, ReleaseState.VOID}),
+    ReleaseState.RELEASED: frozenset[ReleaseState](),
+    ReleaseState.VOID: frozenset[ReleaseState](),
+}
+"""Every move there is; staying where it is changes nothing."""
+
+
 class Withheld(Struct, frozen=True, kw_only=True):
     """How many objects a clause withheld from a recipient."""
 
@@ -50,7 +78,8 @@ class Release(Struct, frozen=True, kw_only=True):
         obligations: what travels.
         objects: objects carried; `redacted` of them in a cut rendition; `withheld` by clause.
         needed: approvals needed beyond the drafter's.
-        state: "fixed", "approved", "released", "void".
+        state: see `MOVES`.
+        valid_until: the earliest date that a decision read; from then on its approvals are void. None: no date.
         approved_at, released_at: microseconds UTC or None.
     """
 
@@ -71,7 +100,8 @@ class Release(Struct, frozen=True, kw_only=True):
     redacted: int
     withheld: tuple[Withheld, ...]
     needed: int
-    state: str
+    state: ReleaseState
     created: int
     approved_at: int | None
     released_at: int | None
+    valid_until: int | None = None

@@ -36,6 +36,9 @@ from simpul.domain.stix_shapes import (
     refs,
 )
 
+OBSERVED_DATA: Final = "observed-data"
+SIGHTING: Final = "sighting"
+
 IDENTIFIER_KINDS: Final = ("passport", "imo", "mmsi", "phone", "iban")
 ENDPOINT: Final = ref("ipv4-addr", "ipv6-addr", "mac-addr", "domain-name")
 

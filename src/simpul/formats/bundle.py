@@ -1,7 +1,7 @@
 """Reading an input of STIX objects without ever holding it whole.
 
     with open_bundle(Path("ics-attack-18.1.json")) as reader:    # first pass: syntax of every byte, or SyntaxFault
-        for foreign in reader:                                   # second pass: views into the mapped file
+        for foreign in reader:                                   # second pass: one object after the other
             ...
 
 The first pass reads every object once and keeps only where it begins and ends (16 bytes each), so that memory does
@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 import msgspec
+from msgspec import UNSET, Struct
 
 from simpul.domain.objects import Foreign, SourceFormat
 from simpul.domain.stix_types import FAMILIES
@@ -45,8 +46,19 @@ _NAME: Final = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*'
 _AT_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_VALUE: Final = msgspec.json.Decoder()
 _DO: Final = "mend the file and import it again; nothing of it was stored"
+
+
+class _Stated(Struct, gc=False):
+    """What the first pass takes from an object; everything else is only read past."""
+
+    type: Any = None
+    id: Any = None
+    spec_version: Any = UNSET
+
+
+_STATED: Final = msgspec.json.Decoder(_Stated)
+_UNKNOWN: Final = _Stated(spec_version=None)
 
 
 class BundleReader:
@@ -75,16 +87,15 @@ class BundleReader:
         self.count = len(self._old)
 
     def __iter__(self) -> Iterator[Foreign]:
-        """Each object in order, as a view into the input."""
+        """Each object in order."""
         if self._data is None:
             raise InputFault("the input was closed already", input=self.name)
-        view = memoryview(self._data)
-        for index in range(self.count):
-            raw = view[self._spans[2 * index] : self._spans[2 * index + 1]]
-            yield Foreign(index=index, raw=raw, format="stix-2.0" if self._old[index] else "stix-2.1")
+        data, starts, ends = self._data, self._spans[::2], self._spans[1::2]
+        for index, (start, end, old) in enumerate(zip(starts, ends, self._old, strict=True)):
+            yield Foreign(index=index, raw=data[start:end], format="stix-2.0" if old else "stix-2.1")
 
     def close(self) -> None:
-        """Let go of the input. The mapping itself ends when the last view of it does."""
+        """Let go of the input."""
         self._data = None
 
     def __enter__(self) -> Self:
@@ -158,7 +169,10 @@ class BundleReader:
         """Whether this value is the one the decoder kept: it keeps the last of several with one name."""
         kept = memoryview(raw)
         chunks = range(0, len(kept), _CHUNK)
-        return all(data[at + i : at + min(i + _CHUNK, len(kept))] == kept[i : i + _CHUNK] for i in chunks)
+        # Views are compared item by item, which is slow; bytes are not.
+        return all(
+            data[at + i : at + min(i + _CHUNK, len(kept))] == kept[i : i + _CHUNK].tobytes() for i in chunks
+        )
 
     def _add_elements(self, elements: list[msgspec.Raw], at: int) -> None:
         data = self._data
@@ -174,34 +188,32 @@ class BundleReader:
         """Check the syntax of one object and note its place, its version and, if it is a marking, its bytes."""
         raw = data[start:end]
         try:
-            value = _VALUE.decode(raw)
+            stated = _STATED.decode(raw)
+            raw.decode()  # the one thing of syntax that skipping a text does not check
         except (msgspec.DecodeError, ValueError, RecursionError):
-            value = None
+            stated = _UNKNOWN
             for problem in strictjson.problems(raw):
                 if problem.syntax:
                     raise self._syntax(start + problem.offset, problem.text) from None
         self._spans.append(start)
         self._spans.append(end)
-        self._old.append(self._is_old(value))
-        if isinstance(value, dict) and value.get("type") == "marking-definition":
-            self._keep_marking(value.get("id"), raw)
+        self._old.append(stated.spec_version is UNSET and self._is_old(stated.type))
+        if stated.type == "marking-definition":
+            self._keep_marking(stated.id, raw)
 
-    def _is_old(self, value: Any) -> bool:
-        """Whether an object is STIX 2.0: it says nothing of its version, and its bundle or type leave only that.
+    def _is_old(self, type: Any) -> bool:
+        """Whether an object that says nothing of its version is STIX 2.0: its bundle or its type leave only that.
 
         Without a `spec_version`, an object in a STIX 2.1 bundle is STIX 2.0, unless it is an observable or of a
         type that STIX 2.0 does not have (STIX 2.1 §3.2).
         """
-        if not isinstance(value, dict) or "spec_version" in value:
-            return False
-        stated = value.get("type")
         if self.format == "stix-2.0":
             return True
-        return stated in TYPES_2_0 and FAMILIES.get(stated) != "sco"
+        return isinstance(type, str) and type in TYPES_2_0 and FAMILIES.get(type) != "sco"
 
     def _keep_marking(self, id: Any, raw: bytes) -> None:
         self._marking_bytes += len(raw)
-        if not isinstance(id, str) or self._marking_bytes > _MARKING_LIMIT:
+        if not isinstance(id, str) or self._marking_bytes > _MARKING_LIMIT or strictjson.scalar(raw) is None:
             return
         known = self.markings.get(id, ())
         if raw not in known:

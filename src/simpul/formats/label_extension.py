@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from simpul.domain.labels import NOBODY, Classification, Label, Onward, parse_tlp
+from simpul.domain.labels import LAST_INSTANT, NOBODY, Classification, Label, Onward, parse_tlp
 
 LABEL_EXTENSION: Final = "extension-definition--7aa07263-2100-4b44-a7ec-a25afb4ed3fc"
 LABEL_EXTENSION_AUTHOR: Final = "identity--3af2ce6c-94b7-4f44-85d9-99b2c7556c9c"
@@ -198,8 +198,11 @@ def _timestamp(at: int) -> str:
 
 
 def _instant(text: str) -> int:
-    """Raises ValueError: not a STIX timestamp of at most microseconds."""
+    """What is later than a label can say becomes the last it can say: earlier, so never wider.
+
+    Raises ValueError: not a STIX timestamp of at most microseconds.
+    """
     if _TIMESTAMP.fullmatch(text) is None:
         raise ValueError(f"'{text}' is not a timestamp in UTC")
     when = datetime.fromisoformat(text)
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    return min((when - _EPOCH) // timedelta(microseconds=1), LAST_INSTANT)

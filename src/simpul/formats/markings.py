@@ -11,10 +11,20 @@ label, which is then released to nobody. Markings are never undercut: they restr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from simpul.domain.labels import NEUTRAL, Label, Tlp, complete, join, join_all, parse_tlp
+from simpul.domain.labels import (
+    LABEL_EXTENT,
+    NEUTRAL,
+    Label,
+    Tlp,
+    complete,
+    extent,
+    join,
+    join_all,
+    parse_tlp,
+)
 from simpul.domain.objects import Object
 from simpul.domain.tlp_markings import TLP_2, TLP_2_EXTENSION, TLP_MARKINGS
 from simpul.errors import InputFault
@@ -73,14 +83,26 @@ def _read_tlp(word: Any) -> Label | None:
         return None  # an unknown level is unmapped, which the caller says with the id
 
 
+Stored = Callable[[str], Iterable[Mapping[str, Any]]]
+"""The decoded marking-definitions that a store holds under an id."""
+
+
 class Markings:
     """The marking definitions that a node knows, and the effective labels that follow from them.
 
     Several definitions may share one id (two versions of one catalogue did): all of them hold. Effective labels are
     remembered by (owner's label, markings), since thousands of objects share them.
+
+    Args:
+        definitions: are learned at once.
+        stored: is asked for each id when it is first met, so that nobody reads all that a store holds.
     """
 
-    def __init__(self, definitions: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, definitions: Iterable[Mapping[str, Any]] = (), *, stored: Stored = lambda _: ()
+    ) -> None:
+        self._stored = stored
+        self._asked: set[str] = set()
         self._known: dict[str, Label] = {marking: Label(tlp=tlp) for marking, tlp in TLP_MARKINGS.items()}
         self._effective: dict[tuple[Label, tuple[str, ...]], Label] = {}
         for definition in definitions:
@@ -97,13 +119,20 @@ class Markings:
         return after != before
 
     def knows(self, marking: str) -> bool:
-        """Whether a definition with this id was learned, or is official."""
-        return marking in self._known
+        """Whether a definition with this id was learned, or is stored or official."""
+        return self._definition(marking) is not None
 
     def restriction(self, marking: str) -> Label:
         """What one marking says; unmapped if its definition is not known."""
-        known = self._known.get(marking)
+        known = self._definition(marking)
         return Label(unmapped=frozenset({marking})) if known is None else known
+
+    def _definition(self, marking: str) -> Label | None:
+        if marking not in self._asked:
+            self._asked.add(marking)
+            for definition in self._stored(marking):
+                self.learn(definition)
+        return self._known.get(marking)
 
     def effective(self, owner: Label, markings: tuple[str, ...]) -> Label:
         """The label of what bears these markings and was given this label by its owner."""
@@ -113,6 +142,9 @@ class Markings:
             if len(self._effective) >= _CACHED:
                 self._effective.clear()
             found = join(complete(owner), join_all(map(self.restriction, markings)))
+            if markings and extent(found) > LABEL_EXTENT:
+                # Words without end are no marking that anybody can obey: it is as if it were not known here.
+                found = join(complete(owner), Label(unmapped=frozenset({markings[0]})))
             self._effective[key] = found
         return found
 

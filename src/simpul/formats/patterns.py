@@ -22,7 +22,7 @@ class PatternFault(ValueError):
     """Why a text is not a STIX pattern, with the position (counted from 1)."""
 
 
-class Comparison(Struct, frozen=True, kw_only=True):
+class Comparison(Struct, frozen=True, kw_only=True, gc=False):
     """One comparison of a pattern: `type:path operator values`, with `group` counting the `[…]` it stands in."""
 
     type: str
@@ -33,7 +33,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     group: int = 0
 
 
-_SIMPLE: Final = re.compile(r"\[([a-z0-9-]+):([A-Za-z0-9_.'\"-]+?) *= *'([^'\\]*)'\]")
+_NAME: Final = "[A-Za-z_][A-Za-z0-9_-]*"
+_SIMPLE: Final = re.compile(rf"\[({_NAME}):({_NAME}(?:\.(?:{_NAME}|'[^'\\]*'))*) *= *'([^'\\]*)'\]")
+"""What most indicators are, one comparison with a text, read at a glance."""
 _TOKEN: Final = re.compile(
     r"\s*(?:"
     r"(?P<time>t'[^'\\]*')|(?P<binary>[hb]'[^'\\]*')|(?P<text>'(?:[^'\\]|\\['\\])*')"
@@ -57,8 +59,7 @@ def parse_pattern(pattern: str) -> list[Comparison]:
     simple = _SIMPLE.fullmatch(pattern)
     if simple is not None:
         kind, path, value = simple.groups()
-        if "'" not in path and '"' not in path:
-            return [Comparison(type=kind, path=path, operator="=", values=(value,))]
+        return [Comparison(type=kind, path=path.replace("'", ""), operator="=", values=(value,))]
     return _Parser(pattern).parse()
 
 

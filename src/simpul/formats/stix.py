@@ -8,7 +8,6 @@ matching and cutting need is read from it once (`stix_content`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -17,19 +16,21 @@ import msgspec
 from msgspec import Struct
 
 from simpul.domain.objects import NO_VERSION, Fault, Foreign, Loss, Object
-from simpul.domain.references import ids_in
 from simpul.errors import InputFault
 from simpul.formats import stix20, strictjson
 from simpul.formats.patterns import Comparison, PatternFault, parse_pattern
 from simpul.formats.stix_content import (
     NO_PORTIONS,
+    Found,
     as_values,
     portions_of,
+    seen_in,
     values_of,
     words_by_portion,
     words_of,
 )
 from simpul.formats.stix_faults import TYPE_NAME, faults_of
+from simpul.formats.stix_layouts import COMMON, Layout, layout_of, remembered_layout
 from simpul.formats.stix_quick import in_order
 from simpul.formats.stix_structs import CUSTOM_RULE, RULES
 
@@ -40,7 +41,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MUST_HAVE_VALUE: Final = frozenset({"ipv4-addr", "ipv6-addr", "mac-addr"})
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class Reading(Struct, frozen=True, kw_only=True, gc=False):
     """What became of one foreign object.
 
     Attributes:
@@ -70,39 +71,44 @@ def to_object(foreign: Foreign) -> Object | list[Fault]:
     raw = bytes(foreign.raw)
     if len(raw) > OBJECT_LIMIT:
         return [_too_long(foreign.index, raw)]
-    value = strictjson.decode(raw)
+    value = strictjson.loose(raw)
     if value is None:
         return _json_faults(foreign.index, raw)
     stated = value.get("type")
     name = stated if stated.__class__ is str else ""
-    rule = RULES.get(name)
-    if rule is None:
-        rule = CUSTOM_RULE
-        sure = name != "bundle" and TYPE_NAME.fullmatch(name) is not None
-    else:
-        sure = True
-    listed: list[str] = []
-    tests: list[Comparison] = []
-    if sure:
-        try:
-            rule.decoder.decode(raw)
-            if name == "indicator":
-                tests = _tests_of(value)
-            sure = in_order(name, value, rule, listed)
-        except (msgspec.ValidationError, PatternFault):
-            sure = False
-    found = values_of(name, value, tests) if sure else []
-    if not sure or (not found and name in _MUST_HAVE_VALUE):
+    layout = (remembered_layout if len(raw) <= COMMON else layout_of)(name, tuple(value))
+    if not strictjson.is_strict(raw, value, bounded=layout.bounded):
+        return _json_faults(foreign.index, raw)
+    found = _quickly(name, value, raw, layout)
+    if found is None:
+        if layout.bounded and not strictjson.is_strict(raw, value):
+            return _json_faults(foreign.index, raw)
         faults = faults_of(value)
         if faults:
             known = _id_for_fault(value)
             return [
                 Fault(index=foreign.index, id=known, path=path, problem=problem) for path, problem in faults
             ]
-        tests = _tests_of(value)
-        found = values_of(name, value, tests)
-    ids = set(listed) if sure and _are_all(listed, raw) else set(ids_in(_plain_text(raw, value)))
-    return _object(name, value, raw, ids, found)
+        found = values_of(name, value, layout, _tests_of(value))
+    return _object(name, value, raw, layout, found)
+
+
+def _quickly(name: str, value: dict[str, Any], raw: bytes, layout: Layout) -> list[Found] | None:
+    """The values of an object that is surely in order, or None if it is in doubt."""
+    rule = RULES.get(name)
+    if rule is None:
+        rule = CUSTOM_RULE
+        if name == "bundle" or TYPE_NAME.fullmatch(name) is None:
+            return None
+    try:
+        rule.decoder.decode(raw)
+        tests = _tests_of(value) if name == "indicator" else ()
+    except (msgspec.ValidationError, PatternFault):
+        return None
+    if not in_order(name, value, rule, layout):
+        return None
+    found = values_of(name, value, layout, tests)
+    return None if not found and name in _MUST_HAVE_VALUE else found
 
 
 def object_of(raw: bytes) -> Object:
@@ -134,37 +140,13 @@ def stamp(version: int) -> str:
     return f"{whole}.{digits[:3] if digits.endswith('000') else digits}Z"
 
 
-def _are_all(listed: list[str], raw: bytes) -> bool:
-    """Whether the ids already met are all that the bytes hold: each has one `--`, and no escape hides another."""
-    return raw.count(b"--") == len(listed) and (b"\\" not in raw or b"\\u" not in raw)
-
-
-def _plain_text(raw: bytes, value: dict[str, Any]) -> str:
-    """The bytes as text in which no escape hides a letter of an id or looks like one (the n of a line break)."""
-    return '"'.join(_texts(value)) if b"\\" in raw else raw.decode("utf-8")
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every name and text in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield name
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _object(type: str, value: dict[str, Any], raw: bytes, ids: set[str], found: list[Any]) -> Object:
-    ids.discard(value["id"])
+def _object(type: str, value: dict[str, Any], raw: bytes, layout: Layout, found: list[Found]) -> Object:
     stated = value.get("modified") or value.get("created")
     if "granular_markings" in value:
         granular, portions = portions_of(value)
-        texts = words_by_portion(type, value, portions, len(granular) + 1)
+        texts = words_by_portion(value, layout, portions, len(granular) + 1)
     else:
-        granular, portions, texts = (), NO_PORTIONS, (words_of(type, value),)
+        granular, portions, texts = (), NO_PORTIONS, (words_of(value, layout),)
     return Object(
         id=value["id"],
         type=type,
@@ -176,7 +158,7 @@ def _object(type: str, value: dict[str, Any], raw: bytes, ids: set[str], found: 
         granular=granular,
         values=as_values(found, portions) if found else (),
         texts=texts,
-        ids=tuple(sorted(ids)),
+        seen=seen_in(type, value),
     )
 
 

@@ -44,6 +44,9 @@ TYPES_2_0: Final = frozenset(
 )
 """Every top-level type that STIX 2.0 has."""
 
+CONVERSION: Final = "simpul stix20-to-21 1"
+"""Name and version of this conversion. A change in what it makes of any input raises the version."""
+
 _MOVED_LABELS: Final = {
     "identity": "roles",
     "indicator": "indicator_types",

@@ -14,11 +14,10 @@ from typing import Any, Final
 from simpul.domain.objects import Granular, Value
 from simpul.domain.observables import KINDS, identifier_keys, normalise, refang
 from simpul.domain.selectors import Path, places
-from simpul.domain.stix_observables import IDENTIFIER_KINDS
-from simpul.domain.stix_shapes import Kind
-from simpul.domain.stix_types import CUSTOM, TYPES
+from simpul.domain.stix_observables import IDENTIFIER_KINDS, OBSERVABLES, OBSERVED_DATA, SIGHTING
 from simpul.formats.patterns import Comparison
 from simpul.formats.stix_faults import TIMESTAMP, why_not_id
+from simpul.formats.stix_layouts import OBVIOUS, Layout
 
 Portions = Mapping[Path, int]
 """Selected paths with their portion."""
@@ -58,24 +57,10 @@ _PATTERN_KINDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("autonomous-system", "number"): ("asn",),
     ("file", "name"): ("file-name",),
     ("process", "image_ref.name"): ("file-name",),
+    ("file", "hashes.MD5"): ("md5",),
+    ("file", "hashes.SHA-1"): ("sha1",),
+    ("file", "hashes.SHA-256"): ("sha256",),
 }
-_OBVIOUS: Final = {
-    f"{before}{kind}{after}": kind
-    for kind in IDENTIFIER_KINDS
-    for before in ("", "x_", "x_simpul_")
-    for after in ("", "s", "_number", "_numbers", "_no")
-}
-"""Custom properties whose name says which identifier they hold."""
-
-_SKIPPED: Final = {
-    title: frozenset(
-        name
-        for name, shape in table.properties.items()
-        if not (shape.words or shape.kind in (Kind.RECORD, Kind.HASHES, Kind.DICTIONARY))
-    )
-    for title, table in (TYPES | {"": CUSTOM}).items()
-}
-_CUSTOM_SKIPPED: Final = _SKIPPED[""]
 _NESTED_SKIPPED: Final = frozenset({"kill_chain_name", "marking_ref", "selectors", "lang", "extension_type"})
 _SEPARATORS: Final = re.compile(r"[,;\s]+")
 
@@ -113,46 +98,47 @@ def portion_at(path: Path, portions: Portions) -> int:
     return 0
 
 
-def words_of(type: str, value: Mapping[str, Any]) -> str:
+def words_of(value: Mapping[str, Any], layout: Layout) -> str:
     """The words of an object without portions, one text a line."""
-    skipped = _SKIPPED.get(type, _CUSTOM_SKIPPED)
     texts: list[str] = []
-    for name, inner in value.items():
-        if name in skipped:
-            continue
+    for name in layout.words:
+        inner = value[name]
         if inner.__class__ is str:
             if name in _KNOWN_WORDS or _is_prose(name, inner):
                 texts.append(inner)
         elif name == "external_references":
             for each in inner:
-                texts += [text for part, text in each.items() if text.__class__ is str and text]
+                texts += [text for text in each.values() if text.__class__ is str and text]
         elif inner.__class__ is list or inner.__class__ is dict:
             _nested_words(name, inner, texts)
     return "\n".join(texts)
 
 
-def words_by_portion(type: str, value: Mapping[str, Any], portions: Portions, count: int) -> tuple[str, ...]:
+def words_by_portion(
+    value: Mapping[str, Any], layout: Layout, portions: Portions, count: int
+) -> tuple[str, ...]:
     """The words of each of `count` portions, portion 0 first."""
-    skipped = _SKIPPED.get(type, _CUSTOM_SKIPPED)
     texts: list[list[str]] = [[] for _ in range(count)]
-    for name, inner in value.items():
-        if name in skipped or name == "granular_markings":
+    for name in layout.words:
+        if name == "granular_markings":
             continue
-        for path, text in _leaves(inner, (name,)):
+        for path, text in _leaves(value[name], (name,)):
             last = next((step for step in reversed(path) if isinstance(step, str)), name)
             if last not in _NESTED_SKIPPED and _is_prose(last, text):
                 texts[portion_at(path, portions)].append(text)
     return tuple("\n".join(each) for each in texts)
 
 
-def values_of(type: str, value: Mapping[str, Any], tests: Iterable[Comparison] = ()) -> list[Found]:
+def values_of(
+    type: str, value: Mapping[str, Any], layout: Layout, tests: Iterable[Comparison] = ()
+) -> list[Found]:
     """The observable values of an object: its own, those of its pattern (`tests`) and of telling property names."""
     reader = _READERS.get(type)
     found = [] if reader is None else reader(value)
     if tests:
         found += _of_tests(tests)
-    if not _OBVIOUS.keys().isdisjoint(value):
-        found += _of_obvious(value)
+    if layout.obvious:
+        found += _of_obvious(value, layout.obvious)
     return found
 
 
@@ -251,15 +237,15 @@ def _of_identifier(value: Mapping[str, Any]) -> list[Found]:
     return [(kind, key, ("value",)) for kind, key in keys]
 
 
-def _of_obvious(value: Mapping[str, Any]) -> list[Found]:
+def _of_obvious(value: Mapping[str, Any], names: Iterable[str]) -> list[Found]:
     found: list[Found] = []
     country = value.get("country")
-    for name in _OBVIOUS.keys() & value.keys():
+    for name in names:
         inner = value[name]
         for text in inner if isinstance(inner, list) else [inner]:
             if isinstance(text, str | int) and not isinstance(text, bool):
                 keys = identifier_keys(
-                    _OBVIOUS[name], str(text), country if isinstance(country, str) else None
+                    OBVIOUS[name], str(text), country if isinstance(country, str) else None
                 )
                 found += [(kind, key, (name,)) for kind, key in keys]
     return sorted(found)
@@ -277,8 +263,9 @@ def _of_tests(tests: Iterable[Comparison]) -> list[Found]:
             for text in test.values:
                 found += _identified(kinds, text, country)
         else:
+            kinds = _kinds_at(test.type, test.path)
             for text in test.values:
-                found += _one(_kinds_at(test.type, test.path), refang(text), ("pattern",))
+                found += _one(kinds, refang(text), ("pattern",))
     return found
 
 
@@ -312,6 +299,48 @@ def _identified(kinds: tuple[str, ...], text: str, country: str | None) -> list[
     return found
 
 
+def _of_embedded(value: Mapping[str, Any]) -> list[Found]:
+    """The values of what stands inside an observed-data object (`objects`, deprecated in STIX 2.1 §4.14)."""
+    found: list[Found] = []
+    for name, inner in value.get("objects", {}).items():
+        if isinstance(inner, dict):
+            found += [(kind, key, ("objects", name, *path)) for kind, key, path in _of_unchecked(inner)]
+    return found
+
+
+def _of_unchecked(inner: Mapping[str, Any]) -> list[Found]:
+    """The values of an observable without an id, which no table checked: what has another form says nothing."""
+    type = inner.get("type")
+    if not isinstance(type, str) or type not in OBSERVABLES or type not in _READERS:
+        return []
+    fitting: dict[str, Any] = {
+        name: each for name, each in inner.items() if isinstance(each, _FORMS.get(name, object))
+    }
+    if "hashes" in fitting:
+        fitting["hashes"] = {name: text for name, text in fitting["hashes"].items() if isinstance(text, str)}
+    missing = OBSERVABLES[type].required - fitting.keys() - {"id"}
+    if missing or (type == "x-simpul-identifier" and fitting["kind"] not in IDENTIFIER_KINDS):
+        return []
+    return _READERS[type](fitting)
+
+
+def seen_in(type: str, value: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of what an object says was seen: a sighting's own reference, the observables of observed-data."""
+    if type == SIGHTING:
+        return (value["sighting_of_ref"],)
+    return tuple(value.get("object_refs", ())) if type == OBSERVED_DATA else ()
+
+
+_FORMS: Final[Mapping[str, type]] = {
+    "value": str,
+    "number": int,
+    "name": str,
+    "url": str,
+    "kind": str,
+    "country": str,
+    "hashes": dict,
+}
+"""The properties that `_READERS` read of observables."""
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], list[Found]]]] = MappingProxyType(
     {
         "ipv4-addr": _value_as("ipv4", "ipv4-net"),
@@ -325,6 +354,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], list[Found]]]] = Mapp
         "artifact": _of_artifact,
         "x509-certificate": _of_hashes,
         "identity": _of_identity,
+        OBSERVED_DATA: _of_embedded,
         "x-simpul-identifier": _of_identifier,
     }
 )

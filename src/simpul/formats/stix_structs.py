@@ -42,7 +42,7 @@ class Rule(Struct, frozen=True, kw_only=True, eq=False):
         plan: for each defined property what it needs beyond its data type: None (nothing), `TIMESTAMP` (its
             spelling), `REFERENCE` (form and type of the target), any other kind (the slow check of the property).
         references: reference properties, and for each the known types that it may point to.
-        between: whether rules between properties need looking at, other than `ordered`.
+        special: whether the type has a rule that no table expresses.
         deterministic: whether a version-5 id must follow from the values (observables).
     """
 
@@ -50,7 +50,7 @@ class Rule(Struct, frozen=True, kw_only=True, eq=False):
     decoder: msgspec.json.Decoder[Any]
     plan: dict[str, Kind | None]
     references: dict[str, frozenset[str]]
-    between: bool
+    special: bool
     deterministic: bool
 
 
@@ -68,7 +68,7 @@ def _rule(type: str, table: Record) -> Rule:
         references={
             n: frozenset(t for t in TYPES if may_reference(s, t)) for n, s in table.references.items()
         },
-        between=bool(table.either or table.not_both or table.needs) or type in SPECIAL,
+        special=type in SPECIAL,
         deterministic=FAMILIES.get(type) == "sco",
     )
 

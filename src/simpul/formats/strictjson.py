@@ -60,24 +60,38 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 def decode(raw: bytes) -> dict[str, Any] | None:
-    """The object in `raw` if it is one and strict, else None (ask `problems` why).
+    """The object in `raw` if it is one and strict, else None (ask `problems` why)."""
+    value = loose(raw)
+    return value if value is not None and is_strict(raw, value) else None
 
-    The quick proof: if the value, written again, gives the same bytes, no name was there twice and no number
-    changed. Otherwise names are counted against colons, and only what is still in doubt is read name by name.
-    """
+
+def loose(raw: bytes) -> dict[str, Any] | None:
+    """The object in `raw` by grammar alone, for `is_strict` to judge; None if it is no object."""
     try:
         value = _decode(raw)
     except _UNREADABLE:
         return None
-    if value.__class__ is not dict:
-        return None
+    return value if value.__class__ is dict else None
+
+
+def is_strict(raw: bytes, value: dict[str, Any], *, bounded: bool = False) -> bool:
+    """Whether the bytes of an object are strict.
+
+    The quick proof: if the value, written again, gives the same bytes, no name was there twice and no fraction
+    changed. Otherwise names are counted against colons, and only what is still in doubt is read name by name.
+
+    Args:
+        bounded: whoever asks checks the size of every whole number and the depth by a table of his own.
+    """
     if b'": ' in raw[:80] or _encode(value) != raw:
-        return value if _plain(raw, value) else None
+        return _plain(raw, value)
+    if bounded:
+        return True
     if raw.count(b"{") > _MANY or raw.count(b"[") > _MANY or _LONG_NUMBER in raw.translate(_DIGITS):
         survey = _Survey()
         survey.visit(value, 1)
-        return value if not survey.odd or not problems(raw) else None
-    return value
+        return not survey.odd or not problems(raw)
+    return True
 
 
 def scalar(raw: bytes) -> Any:
@@ -266,8 +280,7 @@ class _Reader:
                 )
             return "first-name" if mark == b"{" else "first-value"
         if mark in b"}]":
-            self._close(mark)
-            return self._after()
+            return self._after() if self._close(mark) else "end"
         if mark == b":":
             return "value"
         if self.names[-1] is None:
@@ -276,14 +289,15 @@ class _Reader:
             return "value"
         return "name"
 
-    def _close(self, mark: bytes) -> None:
+    def _close(self, mark: bytes) -> bool:
         is_list = self.names[-1] is None
         if is_list != (mark == b"]"):
             self._add("brackets do not pair", self.at - 1, syntax=True)
-            return
+            return False
         self.names.pop()
         if is_list:
             self.path.pop()
+        return True
 
     def _after(self) -> str:
         """What follows a value that is now complete."""

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 
-from simpul.domain.labels import Tlp, parse_tlp
+from simpul.domain.labels import LAST_INSTANT, Tlp, parse_tlp
 from simpul.errors import InputFault, SimpulError
 
 LONGEST_TEXT: Final = 10_000
@@ -168,7 +168,11 @@ class Table:
         if not isinstance(value, datetime) or value.tzinfo is None:
             self.fault(key, "must be a moment with its zone, such as 2027-01-31T00:00:00Z, or a day")
             return None
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        at = (value - _EPOCH) // timedelta(microseconds=1)
+        if not 0 <= at <= LAST_INSTANT:
+            self.fault(key, "must lie between the years 1970 and 2255")
+            return None
+        return at
 
     def holds_table(self, key: str) -> bool:
         """Whether the value under a key is a table."""

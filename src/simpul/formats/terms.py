@@ -22,7 +22,17 @@ from typing import Any, Final
 from msgspec import Struct
 
 from simpul.domain.agreements import Agreement, Equivalence, check
-from simpul.domain.labels import NO_ONWARD, Classification, Label, Onward, Tlp, complete, parse_tlp
+from simpul.domain.labels import (
+    LABEL_EXTENT,
+    NO_ONWARD,
+    Classification,
+    Label,
+    Onward,
+    Tlp,
+    complete,
+    extent,
+    parse_tlp,
+)
 from simpul.domain.products import Portion
 from simpul.errors import SyntaxFault
 from simpul.formats.term_tables import Table
@@ -64,8 +74,14 @@ def read_label(data: bytes, *, party: Name, input: str = "label") -> Label:
     """
     table = Table(_toml(data, input), input=input)
     label = _label(table, party)
+    _check_extent(table, label)
     table.finish("label")
     return complete(label)
+
+
+def _check_extent(table: Table, label: Label) -> None:
+    if extent(label) > LABEL_EXTENT:
+        table.fault("", f"says more than the {LABEL_EXTENT} bytes that a label can hold")
 
 
 def read_agreement(data: bytes, *, party: Name, input: str = "agreement") -> Agreement:
@@ -186,7 +202,11 @@ def _label(table: Table, party: Name) -> Label:
 
 def _part_label(table: Table, party: Name) -> Label:
     inner = table.table("label", required=True)
-    return complete(Label() if inner is None else _label(inner, party))
+    if inner is None:
+        return complete(Label())
+    label = _label(inner, party)
+    _check_extent(inner, label)
+    return complete(label)
 
 
 def _recipients(table: Table, party: Name) -> frozenset[frozenset[str]]:

@@ -3,6 +3,7 @@
     Store      one realm's database: `read()` gives a snapshot, `write()` one atomic change
     Keyring    the secrets of this home
     Transport  the way to a relay
+    LogFiles   the log as files, for verifiers
     Clock      now, in microseconds UTC
     Entropy    random bytes
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 from simpul.ports.directory import AgreementRow, Directory, Mailbox
 from simpul.ports.journal import Jobs, Journal
 from simpul.ports.mail import Mail
-from simpul.ports.objects import Added, Objects, StoredHead, ValueHit
+from simpul.ports.objects import Added, Objects, Original, StoredHead, ValueHit
 from simpul.ports.outside import Clock, Entropy, Keyring, LogFiles, Transport, Waiting
 from simpul.ports.products import Products
 from simpul.ports.store import Store, Unit
@@ -41,6 +42,7 @@ __all__ = [
     "Mail",
     "Mailbox",
     "Objects",
+    "Original",
     "Products",
     "Store",
     "StoredHead",

@@ -28,7 +28,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
 class AgreementRow(Struct, frozen=True, kw_only=True):
     """One version of an agreement: the signed document as it stands and what is derived from it.
 
-    `signed_by` lists the fingerprints whose signature is on it.
+    `signed_by` lists the fingerprints whose signature is on it; `at` is when it was first known here, microseconds UTC.
     """
 
     id: str
@@ -44,11 +44,11 @@ class Directory(Protocol):
     """Parties, cards, key packages, agreements, users, settings of the home."""
 
     def get(self, name: str) -> bytes | None:
-        """A setting of this home by name."""
+        """A setting of this home by name, or None where it was never set."""
         ...
 
     def put(self, name: str, value: bytes) -> None:
-        """Set it."""
+        """Set it; what it was before is gone."""
         ...
 
     def add_card(self, party: Party, version: int, document: bytes) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from simpul.domain.journal import Job, Leaf
+from simpul.domain.journal import ClosedLog, Job, Leaf
 
 
 class Journal(Protocol):
-    """The log's leaves; tiles and checkpoints are published from here (design §7)."""
+    """The log's leaves; tiles and checkpoints are published from here (design §7).
+
+    All but the methods that name another one are about the present log, whose indices count from 0.
+    """
 
     def append(self, leaves: Sequence[Leaf]) -> int:
         """Append leaves (their `index` is given here); returns the index of the first."""
@@ -39,16 +42,39 @@ class Journal(Protocol):
         """Size and signed note of the newest checkpoint."""
         ...
 
+    def signed(self, size: int) -> bytes | None:
+        """The checkpoint that was signed at a size."""
+        ...
+
     def put_checkpoint(self, size: int, note: bytes) -> None:
         """Store a checkpoint before its files are written. A size is signed once: a second one is refused."""
         ...
 
-    def partner_checkpoint(self, party: str) -> bytes | None:
-        """The newest checkpoint a partner sent."""
+    def close(self, incarnation: bytes) -> None:
+        """Close the present log under its name and begin an empty one; leaves and checkpoints stay. Refused twice."""
         ...
 
-    def put_partner_checkpoint(self, party: str, size: int, note: bytes) -> None:
-        """Keep a partner's checkpoint; the newest by size, all kept as evidence."""
+    def closed(self) -> list[ClosedLog]:
+        """Every closed log, the oldest first."""
+        ...
+
+    def closed_leaves(self, incarnation: bytes) -> Iterator[Leaf]:
+        """The leaves of a closed log with their openings. Raises `NotFound`."""
+        ...
+
+    def partner_checkpoints(self, party: str) -> list[tuple[str, int, bytes]]:
+        """The highest checkpoint (origin, size, note) of each of a party's logs, in the order they became known.
+
+        For this node's own fingerprint: what partners returned to it.
+        """
+        ...
+
+    def partner_notes(self, party: str, origin: str, size: int) -> list[bytes]:
+        """Every note of one size of a party's log, in the order they became known."""
+        ...
+
+    def put_partner_checkpoint(self, party: str, origin: str, size: int, note: bytes) -> None:
+        """Keep a party's checkpoint; all are kept, since two that contradict each other are evidence."""
         ...
 
 

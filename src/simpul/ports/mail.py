@@ -8,6 +8,7 @@ from typing import Protocol
 from simpul.domain.labels import Label
 from simpul.domain.mail import (
     AckState,
+    Evidence,
     InboxItem,
     Incoming,
     MatchRow,
@@ -49,6 +50,17 @@ class Mail(Protocol):
 
     def acked(self, party: str, ack: AckState) -> list[Outgoing]:
         """Close what the party acknowledges and drop its payload. Returns what was closed by this call."""
+        ...
+
+    def merge(self, message: Outgoing, others: Sequence[bytes]) -> None:
+        """Give a waiting message the content of this one, and drop the other waiting messages that it now carries.
+
+        Raises `Refusal`: one of them waits no more.
+        """
+        ...
+
+    def is_open(self, id: bytes) -> bool:
+        """Whether a message has its number and waits for its partner's ack."""
         ...
 
     def outgoing(self, id: bytes) -> Outgoing | None:
@@ -103,8 +115,8 @@ class Mail(Protocol):
         """Parties whose messages came in since an ack was last queued to them."""
         ...
 
-    def owe_ack(self, sender: str) -> None:
-        """A message of this party came in again: its ack may have been lost."""
+    def owe_ack(self, sender: str, stream: bytes) -> None:
+        """A message of this stream came in again: its ack may have been lost, so the next one is about it too."""
         ...
 
     def fill(self, sender: str, stream: bytes, first: int, last: int) -> None:
@@ -141,8 +153,12 @@ class Mail(Protocol):
         """Record one part of a product that came in: its leaves (position, salt, key) and its range path.
 
         Creates the inbox item with the first part; a sheet or portions are filled in when their part comes. Returns
-        the item as it now stands (`whole_at` set by the caller's `item.created` clock when the last part is here).
+        the item as it now stands; `whole_at` is the `first_arrived` of the part that made it whole.
         """
+        ...
+
+    def put_item(self, item: InboxItem) -> None:
+        """Replace what is kept of a product that came in, as its sender, id, version and root name it. Raises `NotFound`."""
         ...
 
     def inbox(self) -> list[InboxItem]:
@@ -150,7 +166,7 @@ class Mail(Protocol):
         ...
 
     def inbox_item(self, product: str) -> InboxItem:
-        """The newest version of a received product. Raises `NotFound`."""
+        """The newest version of a received product, from the first party that used this id. Raises `NotFound`."""
         ...
 
     def opened(self, product: str, at: int) -> None:
@@ -177,8 +193,20 @@ class Mail(Protocol):
         """A reviewer decided; a refused group's bytes are destroyed."""
         ...
 
+    def add_evidence(self, evidence: Evidence) -> bool:
+        """Keep what a party contradicted itself by: once, and at most 64 of one party. Whether it was kept by this call."""
+        ...
+
+    def evidence(self) -> list[Evidence]:
+        """All evidence, oldest first."""
+        ...
+
     def add_matches(self, matches: Sequence[MatchRow]) -> int:
         """Record matches; the same one twice is kept once. Returns how many were new."""
+        ...
+
+    def name_observations(self, names: Sequence[tuple[str, str]]) -> None:
+        """Give the matches of an observation (first id) another one (second id): the observed-data that came after it."""
         ...
 
     def matches(self) -> list[MatchRow]:

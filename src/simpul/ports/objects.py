@@ -47,6 +47,22 @@ class ValueHit(Struct, frozen=True, kw_only=True):
     label: bytes
 
 
+class Original(Struct, frozen=True, kw_only=True):
+    """What a stored object was converted from (law 3).
+
+    Attributes:
+        format: of `raw`, such as "stix-2.0".
+        made_by: name and version of the conversion.
+        raw: the bytes as they came.
+        losses: canonical JSON of what the conversion could not keep: an array of {"lost", "path"}.
+    """
+
+    format: str
+    made_by: str
+    raw: bytes
+    losses: bytes
+
+
 class Objects(Protocol):
     """Objects, labels, words and values."""
 
@@ -72,6 +88,21 @@ class Objects(Protocol):
 
     def raw(self, audience: Audience, key: ObjectKey) -> bytes:
         """The exact bytes. Raises `NotFound` alike for absent and for not permitted."""
+        ...
+
+    def keep_original(self, keys: Sequence[ObjectKey], original: Original) -> None:
+        """Keep the bytes that stored objects were converted from beside them, in the transaction that adds them.
+
+        The same bytes again change nothing; other bytes that became the same object are kept too. Raises `NotFound`.
+        """
+        ...
+
+    def original(self, audience: Audience, key: ObjectKey) -> Original | None:
+        """What an object was converted from, the last that was kept; None where nothing was converted.
+
+        Raises `NotFound` as `raw` does, and also where one of the other objects made of those bytes is not permitted:
+        they hold it too.
+        """
         ...
 
     def labels_of(self, audience: Audience, key: ObjectKey) -> tuple[Label, ...]:
@@ -105,8 +136,30 @@ class Objects(Protocol):
         """Set the effective labels of the portions of each key. Returns how many renditions changed."""
         ...
 
+    def restrict(self, keys: Sequence[ObjectKey], label: Label) -> list[ObjectKey]:
+        """Join a label onto that of every portion of each key: never wider. Returns the keys that changed."""
+        ...
+
+    def bearers(
+        self, audience: Audience, marking: str, *, limit: int, after: str | None = None
+    ) -> tuple[list[StoredHead], str | None]:
+        """A page of the objects whose bytes bear a marking, on the whole or on a portion, and the cursor to the next."""
+        ...
+
     def hits(self, audience: Audience, keys: Sequence[tuple[str, str]]) -> list[ValueHit]:
         """Objects that hold any of these (kind, key) values."""
+        ...
+
+    def covered(self, audience: Audience, keys: Sequence[tuple[str, str]]) -> list[ValueHit]:
+        """Observations of values that one of these (kind, key) covers by name: what lies under a zone, or at a host.
+
+        A hit states the covering value that was asked for. Networks are not asked for here
+        (`domain.observables.covered_keys` lists their addresses).
+        """
+        ...
+
+    def observations(self, audience: Audience, ids: Sequence[str]) -> list[tuple[str, StoredHead]]:
+        """Sightings and observed-data that say that one of these ids was seen, each with that id, oldest first."""
         ...
 
     def label(self, hash: bytes) -> Label:

@@ -89,7 +89,7 @@ def decode(data: bytes | memoryview, type: type[T], limit: int = MAX_BYTES) -> T
     if len(data) > limit:
         raise Malformed(f"a statement of {len(data)} bytes is over the limit of {limit}", where=type.__name__)
     data = bytes(data)
-    value = _read(data, type)
+    value = read(data, type)
     try:
         same = encode(value) == data
     except ValueError as fault:
@@ -103,7 +103,12 @@ def decode(data: bytes | memoryview, type: type[T], limit: int = MAX_BYTES) -> T
     return value
 
 
-def _read(data: bytes, type: type[T]) -> T:
+def read(data: bytes, type: type[T]) -> T:
+    """The value of bytes whose form needs no check, because this node encoded them itself or because `decode` checks it.
+
+    Raises:
+        NotUnderstood, Malformed: not of the type.
+    """
     try:
         value: T = _decoder(type).decode(data)
     except msgspec.ValidationError as fault:

@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from simpul.domain.parties import FINGERPRINT_HEX
+from simpul.domain.parties import is_fingerprint
 from simpul.errors import BadSignature, Malformed, Misdirected, Stale
 from simpul.protocol.canonical import Bytes16, Bytes32, Hex, Wire, decode, encode
 from simpul.protocol.documents import EVERY_REALM, Document, require, sign, verify
@@ -337,9 +337,14 @@ def check_current(card: Card, at: int) -> None:
 
 def _well_formed(card: Card) -> None:
     names = [keys.realm for keys in card.realms]
-    digits = len(card.party) == FINGERPRINT_HEX and not set(card.party) - set("0123456789abcdef")
     named = all(map(_REALM.fullmatch, names))
-    if not digits or not named or card.version < 1 or names != sorted(set(names)) or not names:
+    if (
+        not is_fingerprint(card.party)
+        or not named
+        or card.version < 1
+        or names != sorted(set(names))
+        or not names
+    ):
         raise Malformed("its party, version or realms are not as they must be", input="card")
     for keys in card.realms:
         box = keys.contact

@@ -12,9 +12,9 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from simpul.domain.labels import Classification, Label, Onward, Tlp
+from simpul.domain.labels import LABEL_EXTENT, Classification, Label, Onward, Tlp, extent
 from simpul.errors import Malformed
-from simpul.protocol.canonical import Wire, decode, encode
+from simpul.protocol.canonical import Wire, decode, encode, read
 
 LABEL_LIMIT: Final = 64 * 1024
 
@@ -82,9 +82,18 @@ def from_wire(wire: WireLabel) -> Label:
     """The label that was sent.
 
     Raises:
-        Malformed: an unknown TLP name, or an array that is not sorted or repeats something.
+        Malformed: too long, an unknown TLP name, or an array that is not sorted or repeats something.
     """
-    label = Label(
+    label = _label(wire)
+    if extent(label) > LABEL_EXTENT:
+        raise Malformed("a label says more than a label can", input="label")
+    if to_wire(label) != wire:
+        raise Malformed("a label's arrays must be sorted and without repetition", input="label")
+    return label
+
+
+def _label(wire: WireLabel) -> Label:
+    return Label(
         tlp=None if wire.tlp is None else tlp_named(wire.tlp),
         classification=frozenset(Classification(scheme, level) for scheme, level in wire.classification),
         handling=frozenset(wire.handling),
@@ -100,9 +109,6 @@ def from_wire(wire: WireLabel) -> Label:
         obligations=frozenset(wire.obligations),
         unmapped=frozenset(wire.unmapped),
     )
-    if to_wire(label) != wire:
-        raise Malformed("a label's arrays must be sorted and without repetition", input="label")
-    return label
 
 
 def onward_to_wire(onward: Onward) -> WireOnward:
@@ -135,6 +141,11 @@ def decode_label(data: bytes) -> Label:
         Malformed, NotUnderstood: not one label in its one form.
     """
     return from_wire(decode(data, WireLabel, LABEL_LIMIT))
+
+
+def read_label(data: bytes) -> Label:
+    """The label of bytes that this node encoded and stored itself: what `decode_label` checks is not checked again."""
+    return _label(read(data, WireLabel))
 
 
 @lru_cache(maxsize=4096)

@@ -18,15 +18,15 @@ import msgspec
 from msgspec import Struct
 
 from simpul.domain.mail import Outgoing
-from simpul.domain.parties import FINGERPRINT_HEX
+from simpul.domain.parties import is_fingerprint
 from simpul.domain.policy import Decision, Outcome
-from simpul.domain.releases import Release
+from simpul.domain.releases import Release, ReleaseState
 from simpul.errors import ApprovalRefusal, Malformed, NotUnderstood, PolicyRefusal, Stale
 from simpul.protocol import payloads
 from simpul.protocol.canonical import Bytes16, Bytes32, Hex, Wire, decode, encode
 from simpul.protocol.mailboxes import CONTACT, LANES
 from simpul.protocol.packages import KeyPackage
-from simpul.protocol.receipts import Ack
+from simpul.protocol.receipts import Ack, from_ack
 from simpul.protocol.release import ENCODING, LEAF_BYTES, Packed
 from simpul.protocol.versions import VERSION
 
@@ -219,7 +219,7 @@ def content_part(
     Raises:
         ApprovalRefusal: the release is not approved.
     """
-    if release.state not in ("approved", "released"):
+    if release.state not in (ReleaseState.APPROVED, ReleaseState.RELEASED):
         raise ApprovalRefusal(
             f"the release of {release.product} is {release.state}",
             input=release.product,
@@ -372,7 +372,7 @@ def decode_message(data: bytes) -> Message:
     if message.version != VERSION.number:
         raise NotUnderstood(f"message version {message.version} is unknown here", where="version")
     kind = kind_of(message.kind)
-    fingerprints = {len(message.sender), len(message.recipient)} == {FINGERPRINT_HEX}
+    fingerprints = is_fingerprint(message.sender) and is_fingerprint(message.recipient)
     hashes = {len(h) for h in (message.agreement, message.equivalences, message.decision)} <= {0, 32}
     numbers = message.number >= 1 and message.card >= 1 and message.payload.length >= 0
     times = 0 <= message.decided_at <= message.created < message.expires
@@ -382,6 +382,8 @@ def decode_message(data: bytes) -> Message:
         raise Malformed(
             f"a {kind.name} is not sent as {message.payload.encoding}", input="message", where="payload"
         )
+    for ack in message.acks:
+        from_ack(ack)
     if len(message.acks) > ACKS_LIMIT or len(message.checkpoint) > CHECKPOINT_LIMIT:
         raise Malformed("too many acks, or too long a checkpoint", input="message")
     if kind.content and not (message.agreement and message.decision):

@@ -109,7 +109,7 @@ class RecallNotice(Wire, frozen=True, kw_only=True):
 
 
 class CheckpointNotice(Wire, frozen=True, kw_only=True):
-    """The sender's newest checkpoint, a signed note (spec/log.md), when no other message carries it."""
+    """A signed note (spec/log.md): the sender's newest checkpoint, or one of the recipient's own that it gives back."""
 
     note: str
 

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
 import tomllib
@@ -79,7 +80,7 @@ def serve(
         limits: what the relay allows; the defaults of `Limits` where None.
         accounts: file with the account keys that may register, one in hex a line; anyone may where None.
         certificate: PEM file of a certificate chain; with it the relay speaks TLS itself.
-        key: PEM file of its private key.
+        key: PEM file of its private key; not needed where the certificate's file holds it too.
         clock: now, microseconds UTC.
         out: where the first line goes; standard output where None.
 
@@ -88,6 +89,7 @@ def serve(
         HomeBusy: another relay runs on this folder.
         HomeIncompatible: the folder's mailboxes were made under another URL.
     """
+    _check_certificate(certificate, key)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(data), _bound(listen, known_url(data) if public_url is None else None) as bound:
         identity = public_url.rstrip("/") if public_url else _address(bound, tls=certificate is not None)
@@ -220,6 +222,21 @@ def _address(bound: socket.socket, *, tls: bool) -> str:
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if tls else 'http'}://{shown}:{port}"
+
+
+def _check_certificate(certificate: Path | None, key: Path | None) -> None:
+    if certificate is None:
+        if key is not None:
+            raise InputFault("a private key without its certificate", input="--key", do="give --certificate")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        raise InputFault(
+            f"the certificate and its private key do not read: {error.strerror or error}",
+            input=str(certificate),
+            do="give PEM files: the chain with --certificate, its private key with --key",
+        ) from error
 
 
 def _read_accounts(path: Path) -> frozenset[bytes]:

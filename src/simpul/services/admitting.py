@@ -1,4 +1,4 @@
-"""Deciding what becomes of a product's part that came in, and the reviewer's way out of quarantine.
+"""Deciding what becomes of a product's part that came in.
 
 Heavy work is done before the transaction: the part is proven, each label is decided once by the same engine as at the
 sender, each object is checked as an import would check it. `take` then stores all of it at once.
@@ -6,58 +6,56 @@ sender, each object is checked as an import would check it. `take` then stores a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from simpul.domain.admission import Admission, Admitted, Quarantined, Refused, admit
-from simpul.domain.labels import Label, join
-from simpul.domain.mail import InboxItem, QuarantinedItem
+from simpul.domain.admission import Admission, Quarantined, Refused, admit
+from simpul.domain.labels import Label
+from simpul.domain.mail import (
+    ADMITTED,
+    QUARANTINED,
+    REFUSED,
+    TEXTS_QUARANTINED,
+    TEXTS_REFUSED,
+    InboxItem,
+)
 from simpul.domain.objects import Foreign, Marked, Object
 from simpul.domain.policy import Outcome, Reason, bound
 from simpul.domain.releases import OBJECT, SHEET
-from simpul.errors import Ambiguous, NotFound, Refusal, Unproven
+from simpul.errors import Unproven
 from simpul.formats.markings import Markings
-from simpul.formats.stix import object_of, to_object
+from simpul.formats.stix import to_object
 from simpul.ports import Unit
-from simpul.protocol.canonical import Wire, encode
 from simpul.protocol.envelope import Opened
-from simpul.protocol.labels import encode_label, from_wire
+from simpul.protocol.labels import from_wire
 from simpul.protocol.manifest import Manifest, check_originator
-from simpul.protocol.payloads import ReceiptList
 from simpul.protocol.receipts import ReceiptLine
 from simpul.protocol.release import Entry, Part, prove, unpack
 from simpul.protocol.sheets import Sheet, decode_portion, decode_sheet
-from simpul.services.agreeing import InForce, by_hash
+from simpul.services.agreeing import InForce, by_hash, too_late
 from simpul.services.auditing import record
 from simpul.services.connecting import card_of
-from simpul.services.enrolling import Signer
 from simpul.services.importing import key_of
-from simpul.services.marking import known_markings
+from simpul.services.marking import MARKING_DEFINITION, learn_from_partner, stored_markings
 from simpul.services.matching import match_new
 from simpul.services.merkle import renditions_root
 from simpul.services.node import Node
-from simpul.services.posting import post
+from simpul.services.quarantining import UNMAPPED, Belonging, Group, count_refused, keep_apart, reconsider
 
-ADMITTED: Final = "admitted"
-QUARANTINED: Final = "quarantined"
-REFUSED: Final = "refused"
-
-
-class Group(Struct, frozen=True, kw_only=True):
-    """Objects of one message that are kept apart for the same reasons under the same label."""
-
-    label: Label
-    reasons: tuple[Reason, ...]
-    objects: tuple[Marked, ...]
-    texts: tuple[tuple[int, str], ...]
+INVALID: Final = "admission.object"
+"""The clause by which an object is refused that is not valid STIX."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """A part that was proven and decided, ready to be stored."""
+    """A part that was proven and decided, ready to be stored.
+
+    `sheet` and `portions` are what was admitted of its narrative. `refused` counts objects by the clause that refused
+    them, `refused_texts` portions and cover sheet.
+    """
 
     part: Part
     sheet: Sheet | None
@@ -65,7 +63,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     portions: tuple[tuple[int, str], ...]
     admitted: tuple[Marked, ...]
     groups: tuple[Group, ...]
-    refused: int
+    refused: dict[str, int]
+    refused_texts: int
     keys: tuple[tuple[int, bytes, Marked | None], ...]
 
     @property
@@ -73,13 +72,22 @@ class Prepared(Struct, frozen=True, kw_only=True):
         """Objects kept apart."""
         return sum(len(group.objects) for group in self.groups)
 
+    @property
+    def quarantined_texts(self) -> int:
+        """Portions and cover sheet kept apart."""
+        return sum(len(group.texts) + bool(group.sheet) for group in self.groups)
 
-class QuarantineExtra(Wire, frozen=True, kw_only=True):
-    """What is kept for the reviewer beside the objects: whose product it was, and narrative."""
+    @property
+    def outcome(self) -> str:
+        """One word for the part: admitted if objects or narrative were, or if nothing was kept apart or refused."""
+        if self.admitted or self.portions or not (self.groups or self.refused or self.refused_texts):
+            return ADMITTED
+        return QUARANTINED if self.groups else REFUSED
 
-    product: str
-    version: int
-    texts: tuple[tuple[int, str], ...] = ()
+    @property
+    def shown(self) -> bool:
+        """Whether the inbox says that it came: not where nothing of it was even kept apart."""
+        return self.outcome != REFUSED or self.sheet is not None
 
 
 def prepare(node: Node, opened: Opened) -> Prepared:
@@ -103,41 +111,65 @@ def prepare(node: Node, opened: Opened) -> Prepared:
         if part.manifest.agreement != message.agreement:
             raise Unproven("message and manifest name two agreements", input="release", where="agreement")
         agreement = by_hash(unit, message.agreement)
-        markings = known_markings(unit)
-    return _Deciding(node, opened, part, agreement, markings).run()
+        # (4) a decision no older than may be taken on the sender's word
+        late = too_late(unit, node, message, agreement)
+    markings = stored_markings(node, node.party, message.sender)
+    prepared = _Deciding(node, opened, part, agreement, markings, late).run()
+    learn_from_partner(node, message.sender, (each.object for each in prepared.admitted), by="")
+    return prepared
+
+
+class _Kept:
+    """What of a part was kept apart under one label for the same reasons, so far."""
+
+    def __init__(self) -> None:
+        self.objects: list[Marked] = []
+        self.texts: list[tuple[int, str]] = []
+        self.sheet = b""
 
 
 class _Deciding:
     """One part under decision: answers by label hash, and what became of each entry."""
 
     def __init__(
-        self, node: Node, opened: Opened, part: Part, agreement: InForce | None, markings: Markings
+        self,
+        node: Node,
+        opened: Opened,
+        part: Part,
+        agreement: InForce | None,
+        markings: Markings,
+        late: tuple[Reason, ...],
     ) -> None:
         self._node = node
         self._opened = opened
         self._part = part
         self._terms = agreement.terms if agreement else None
+        self._late = late
+        self._closed: Refused | None = None
         self._markings = markings
         self._views = dict(zip(part.manifest.label_hashes, map(from_wire, part.manifest.labels), strict=True))
         self._answers: dict[bytes, Admission] = {}
         self._held: dict[bytes, Label] = {}
         self._sheet = b""
+        self._sheet_apart: tuple[Entry, tuple[Reason, ...]] | None = None
         self._portions: list[tuple[int, str]] = []
         self._admitted: list[Marked] = []
-        self._refused = 0
+        self._refused: Counter[str] = Counter()
+        self._refused_texts = 0
         self._keys: list[tuple[int, bytes, Marked | None]] = []
-        self._groups: dict[tuple[bytes, tuple[Reason, ...]], tuple[list[Marked], list[tuple[int, str]]]] = (
-            defaultdict(lambda: ([], []))
-        )
+        self._groups: dict[tuple[bytes, tuple[Reason, ...]], _Kept] = defaultdict(_Kept)
 
     def run(self) -> Prepared:
         objects = self._read_objects()
         self._learn_markings(found for found in objects.values() if isinstance(found, Object))
+        self._read_sheet()
         for entry in self._part.entries:
             if entry.kind == OBJECT:
                 self._take_object(entry, objects[entry.position])
             else:
                 self._take_text(entry)
+        if self._sheet_apart is not None:
+            self._keep_sheet(*self._sheet_apart)
         return Prepared(
             part=self._part,
             sheet=decode_sheet(self._sheet) if self._sheet else None,
@@ -145,39 +177,66 @@ class _Deciding:
             portions=tuple(self._portions),
             admitted=tuple(self._admitted),
             groups=tuple(
-                Group(label=self._views[label], reasons=reasons, objects=tuple(kept), texts=tuple(texts))
-                for (label, reasons), (kept, texts) in self._groups.items()
+                Group(
+                    label=self._views[label],
+                    reasons=reasons,
+                    objects=tuple(kept.objects),
+                    texts=tuple(kept.texts),
+                    sheet=kept.sheet,
+                )
+                for (label, reasons), kept in self._groups.items()
             ),
-            refused=self._refused,
+            refused=dict(self._refused),
+            refused_texts=self._refused_texts,
             keys=tuple(self._keys),
         )
+
+    def _read_sheet(self) -> None:
+        """Refuse the whole part if its cover sheet is refused: a sender that keeps the rules sends nothing without it."""
+        sheet = next((entry for entry in self._part.entries if entry.kind == SHEET), None)
+        if sheet is not None:
+            answer = self._answer(sheet.label)
+            self._closed = answer if isinstance(answer, Refused) else None
 
     def _take_object(self, entry: Entry, found: Object | None) -> None:
         """Sort one object into admitted, kept apart or refused; what is not valid STIX is refused."""
         answer = self._answer(entry.label)
         kept: Marked | None = None
-        if found is None or isinstance(answer, Refused):
-            self._refused += 1
+        if isinstance(answer, Refused):
+            self._refused[answer.clause] += 1
+        elif found is None:
+            self._refused[INVALID] += 1
         else:
             marked = self._marked(found, entry.label)
             answer = self._unreadable(marked, answer)
             if isinstance(answer, Quarantined):
-                self._groups[entry.label, answer.reasons][0].append(marked)
+                self._groups[entry.label, answer.reasons].objects.append(marked)
             else:
                 kept = marked
                 self._admitted.append(marked)
         self._keys.append((entry.position, entry.salt, kept))
 
     def _take_text(self, entry: Entry) -> None:
-        """Sort the cover sheet and one portion. The sheet says what came, so it is shown whatever becomes of it."""
+        """Sort the cover sheet, or one portion."""
         answer = self._answer(entry.label)
-        if entry.kind == SHEET:
-            self._sheet = entry.body
-        elif isinstance(answer, Admitted):
-            self._portions.append(self._portion(entry))
+        if isinstance(answer, Refused):
+            self._refused_texts += 1
+        elif isinstance(answer, Quarantined) and entry.kind == SHEET:
+            self._sheet_apart = (entry, answer.reasons)
         elif isinstance(answer, Quarantined):
-            self._groups[entry.label, answer.reasons][1].append(self._portion(entry))
+            self._groups[entry.label, answer.reasons].texts.append(_portion(entry))
+        elif entry.kind == SHEET:
+            self._sheet = entry.body
+        else:
+            self._portions.append(_portion(entry))
         self._keys.append((entry.position, entry.salt, None))
+
+    def _keep_sheet(self, entry: Entry, reasons: tuple[Reason, ...]) -> None:
+        """Keep the sheet apart with what is kept apart by the same clauses: a reviewer decides on both at once."""
+        decode_sheet(entry.body)  # whoever admits it later must find a sheet
+        clauses = {reason.clause for reason in reasons}
+        alike = (key for key in self._groups if {reason.clause for reason in key[1]} == clauses)
+        self._groups[next(alike, (entry.label, reasons))].sheet = entry.body
 
     def _read_objects(self) -> dict[int, Object | None]:
         """Each object as an import would read it, by position; None where it is not valid STIX."""
@@ -190,10 +249,12 @@ class _Deciding:
 
     def _learn_markings(self, objects: Iterable[Object]) -> None:
         for found in objects:
-            if found.type == "marking-definition":
+            if found.type == MARKING_DEFINITION:
                 self._markings.learn(msgspec.json.decode(found.raw))
 
     def _answer(self, label: bytes) -> Admission:
+        if self._closed is not None:
+            return self._closed
         if label not in self._answers:
             message, manifest = self._opened.message, self._part.manifest
             self._answers[label] = admit(
@@ -205,6 +266,7 @@ class _Deciding:
                 decided_at=message.decided_at,
                 originator=manifest.originator,
                 obligations=manifest.obligations,
+                more=self._late,
             )
         return self._answers[label]
 
@@ -229,16 +291,17 @@ class _Deciding:
         if not unmapped or isinstance(answer, Refused):
             return answer
         reason = Reason(
-            clause="label.unmapped-marking",
+            clause=UNMAPPED,
             outcome=Outcome.DENY,
             why=f"its bytes bear the marking {unmapped[0]}, which is not known here",
             change="import that marking definition, or let a reviewer decide",
         )
         return Quarantined(reasons=(*answer.reasons, reason))
 
-    def _portion(self, entry: Entry) -> tuple[int, str]:
-        portion = decode_portion(entry.body)
-        return portion.number, portion.text
+
+def _portion(entry: Entry) -> tuple[int, str]:
+    portion = decode_portion(entry.body)
+    return portion.number, portion.text
 
 
 def take(unit: Unit, node: Node, opened: Opened, prepared: Prepared) -> ReceiptLine:
@@ -247,47 +310,67 @@ def take(unit: Unit, node: Node, opened: Opened, prepared: Prepared) -> ReceiptL
     if prepared.admitted:
         unit.objects.add(prepared.admitted, source=message.sender, at=now)
         match_new(unit, node, prepared.admitted)
+        if any(each.object.type == MARKING_DEFINITION for each in prepared.admitted):
+            reconsider(unit, node, message.sender)
     for group in prepared.groups:
-        _keep_apart(unit, node, opened, prepared.part.manifest, group)
-    item = _item(opened, prepared, now)
-    unit.mail.add_part(
-        item,
-        prepared.part.part,
-        [(position, salt, key_of(marked) if marked else None) for position, salt, marked in prepared.keys],
-        prepared.part.path,
-    )
-    counts = {
-        ADMITTED: len(prepared.admitted),
-        QUARANTINED: prepared.quarantined,
-        REFUSED: prepared.refused,
-    }
-    for what, count in counts.items():
-        if count:
+        keep_apart(unit, node, opened, group, _belonging(prepared.part.manifest, group))
+    if prepared.shown:
+        unit.mail.add_part(
+            _item(opened, prepared, now),
+            prepared.part.part,
+            [
+                (position, salt, key_of(marked) if marked else None)
+                for position, salt, marked in prepared.keys
+            ],
+            prepared.part.path,
+        )
+    counts = _counted(unit, prepared)
+    _record(unit, node, opened, prepared, counts)
+    return ReceiptLine(message=opened.name, outcome=prepared.outcome, at=now, counts=counts)
+
+
+def _counted(unit: Unit, prepared: Prepared) -> dict[str, int]:
+    """Count the part into what this node says of itself; returns the counts for its sender."""
+    refused = sum(prepared.refused.values())
+    objects = {ADMITTED: len(prepared.admitted), QUARANTINED: prepared.quarantined, REFUSED: refused}
+    texts = {TEXTS_QUARANTINED: prepared.quarantined_texts, TEXTS_REFUSED: prepared.refused_texts}
+    counted = {what: count for what, count in texts.items() if count}
+    unit.directory.count("received", sum(objects.values()))
+    for what, count in (*objects.items(), *counted.items()):
+        if count and what != REFUSED:
             unit.directory.count(what, count)
-    unit.directory.count("received", sum(counts.values()))
+    count_refused(unit, prepared.refused)
+    return objects | counted
+
+
+def _record(unit: Unit, node: Node, opened: Opened, prepared: Prepared, counts: dict[str, int]) -> None:
+    manifest = prepared.part.manifest
     record(
         unit,
         node,
         "admission",
         {
-            "from": message.sender,
+            "from": opened.message.sender,
             "message": opened.name.hex(),
-            "product": prepared.part.manifest.product,
-            "version": prepared.part.manifest.version,
+            "product": manifest.product,
+            "version": manifest.version,
             "part": prepared.part.part,
-            "root": prepared.part.manifest.root.hex(),
+            "root": manifest.root.hex(),
             "counts": counts,
+            "refused_by": prepared.refused,
             "renditions": renditions_root(m.object.sha256 for m in prepared.admitted).hex(),
         },
     )
-    return ReceiptLine(message=opened.name, outcome=_outcome(prepared), at=now, counts=counts)
 
 
-def _outcome(prepared: Prepared) -> str:
-    """One word for the part: admitted if anything was, or if it held nothing that could not be."""
-    if prepared.admitted or not (prepared.groups or prepared.refused):
-        return ADMITTED
-    return QUARANTINED if prepared.groups else REFUSED
+def _belonging(manifest: Manifest, group: Group) -> Belonging:
+    return Belonging(
+        product=manifest.product,
+        version=manifest.version,
+        root=manifest.root,
+        texts=group.texts,
+        sheet=group.sheet,
+    )
 
 
 def _item(opened: Opened, prepared: Prepared, now: int) -> InboxItem:
@@ -312,99 +395,5 @@ def _item(opened: Opened, prepared: Prepared, now: int) -> InboxItem:
         first_arrived=now,
         whole_at=None,
         opened_at=None,
-    )
-
-
-# Quarantine.
-
-
-def _keep_apart(unit: Unit, node: Node, opened: Opened, manifest: Manifest, group: Group) -> None:
-    item = QuarantinedItem(
-        id=node.entropy(16),
-        sender=opened.message.sender,
         message=opened.name,
-        kind=opened.message.kind,
-        reasons=tuple((r.clause, r.why) for r in group.reasons),
-        label=encode_label(group.label),
-        objects=len(group.objects),
-        arrived=node.clock(),
-        state="waiting",
-        decided_by="",
-    )
-    extra = QuarantineExtra(product=manifest.product, version=manifest.version, texts=group.texts)
-    unit.mail.quarantine(item, group.objects, encode(extra))
-
-
-def admit_quarantined(node: Node, signer: Signer, wanted: str) -> int:
-    """Take a group in after all, under the label it came with. Returns how many objects.
-
-    Raises:
-        NotFound, Ambiguous: the id.
-        Refusal: it was decided already.
-    """
-    with node.store.write() as unit:
-        item = _waiting(unit, wanted)
-        markings = known_markings(unit)
-        marked = [
-            _released(item, raw, label, markings)
-            for _, _, raw, label in unit.mail.quarantined_objects(item.id)
-        ]
-        if marked:
-            unit.objects.add(marked, source=item.sender, at=node.clock())
-            match_new(unit, node, marked)
-            unit.directory.count(ADMITTED, len(marked))
-        unit.mail.settle(item.id, state=ADMITTED, by=signer.name)
-        _tell(unit, node, signer, item, ADMITTED)
-        return len(marked)
-
-
-def _released(item: QuarantinedItem, raw: bytes, label: Label, markings: Markings) -> Marked:
-    found = object_of(raw)
-    whole = join(label, markings.effective(label, found.markings))
-    labels = (whole, *(markings.effective(whole, part.markings) for part in found.granular))
-    return Marked(originator=item.sender, object=found, labels=labels)
-
-
-def refuse_quarantined(node: Node, signer: Signer, wanted: str) -> int:
-    """Refuse a group and destroy its content here. Returns how many objects.
-
-    Raises:
-        NotFound, Ambiguous: the id.
-        Refusal: it was decided already.
-    """
-    with node.store.write() as unit:
-        item = _waiting(unit, wanted)
-        unit.mail.settle(item.id, state=REFUSED, by=signer.name)
-        unit.directory.count(REFUSED, item.objects)
-        _tell(unit, node, signer, item, REFUSED)
-        return item.objects
-
-
-def _waiting(unit: Unit, wanted: str) -> QuarantinedItem:
-    found = [i for i in unit.mail.quarantined(state=None) if i.id.hex().startswith(wanted.casefold())]
-    if not found or not wanted:
-        raise NotFound(
-            f"nothing in quarantine is called '{wanted}'", input=wanted, do="see `simpul quarantine list`"
-        )
-    if len(found) > 1:
-        raise Ambiguous(f"'{wanted}' fits several", candidates=[i.id.hex() for i in found], input=wanted)
-    if found[0].state != "waiting":
-        raise Refusal(f"this was {found[0].state} already by {found[0].decided_by}", input=wanted)
-    return found[0]
-
-
-def _tell(unit: Unit, node: Node, signer: Signer, item: QuarantinedItem, outcome: str) -> None:
-    line = ReceiptLine(message=item.message, outcome=outcome, at=node.clock(), counts={outcome: item.objects})
-    post(unit, node, item.sender, ReceiptList(receipts=(line,)))
-    record(
-        unit,
-        node,
-        "quarantine",
-        {
-            "by": signer.name,
-            "group": item.id.hex(),
-            "message": item.message.hex(),
-            "outcome": outcome,
-            "objects": item.objects,
-        },
     )

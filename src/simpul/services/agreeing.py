@@ -12,17 +12,27 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from simpul.domain.admission import about_time
 from simpul.domain.agreements import Agreement, AgreementState, covers
 from simpul.domain.agreements import state as agreement_state
-from simpul.errors import Ambiguous, InputFault, Malformed, Misdirected, NotFound, Refusal
+from simpul.domain.policy import Reason
+from simpul.errors import Ambiguous, InputFault, Malformed, Misdirected, NotFound, Refusal, TooLarge
 from simpul.formats.terms import read_agreement, write_agreement
 from simpul.ports import AgreementRow, Unit
-from simpul.protocol.agreements import KIND, WireAgreement, decode_agreement, encode_agreement
+from simpul.protocol.agreements import (
+    AGREEMENT_LIMIT,
+    KIND,
+    WireAgreement,
+    decode_agreement,
+    encode_agreement,
+)
 from simpul.protocol.canonical import decode
 from simpul.protocol.documents import Document, countersign, parse_document, require, sign, verify
 from simpul.protocol.envelope import Opened
 from simpul.protocol.keys import SigningKey
+from simpul.protocol.message import Message
 from simpul.protocol.payloads import AgreementStep, decode_payload
 from simpul.services.auditing import record
 from simpul.services.connecting import card_of
@@ -30,6 +40,7 @@ from simpul.services.node import Node
 from simpul.services.posting import post
 from simpul.services.querying import names_of, party_of
 from simpul.services.small_files import read_small
+from simpul.services.times import DAY
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -70,7 +81,17 @@ def propose(node: Node, file: Path, by: str) -> Standing:
                 where="version",
                 do="raise the version",
             )
-        document = sign(KIND, node.realm, encode_agreement(terms), _key(node))
+        if _name_is_anothers(unit, terms):
+            raise InputFault(
+                f"'{terms.id}' is an agreement between other parties",
+                input=str(file),
+                where="id",
+                do="give it another id",
+            )
+        payload = encode_agreement(terms)
+        if len(payload) > AGREEMENT_LIMIT:
+            raise TooLarge(f"the terms take more than {AGREEMENT_LIMIT} bytes", input=str(file))
+        document = sign(KIND, node.realm, payload, _key(node))
         row = AgreementRow(
             id=terms.id,
             version=terms.version,
@@ -102,7 +123,7 @@ def sign_agreement(node: Node, wanted: str, by: str) -> Standing:
                 do="wait for the other parties; `simpul agreement show` says who has signed",
             )
         document = countersign(parse_document(row.document), _key(node))
-        signed = msgspec.structs.replace(
+        signed = replace(
             row, document=document.encode(), signed_by=tuple(sorted({*row.signed_by, node.party}))
         )
         unit.directory.put_agreement(signed)
@@ -145,11 +166,40 @@ def in_force(unit: Unit, node: Node, partner: str, purpose: str, at: int) -> InF
 
 def by_hash(unit: Unit, hash: bytes) -> InForce | None:
     """The agreement that a message names, if every party has signed it as far as this node knows."""
-    for row in unit.directory.agreements():
-        terms = terms_of(row)
-        if row.hash == hash and set(terms.parties) <= set(row.signed_by):
-            return InForce(terms=terms, hash=hash)
-    return None
+    row = next((row for row in unit.directory.agreements() if row.hash == hash), None)
+    if row is None:
+        return None
+    terms = terms_of(row)
+    return InForce(terms=terms, hash=hash) if set(terms.parties) <= set(row.signed_by) else None
+
+
+def is_in_force(unit: Unit, hash: bytes, at: int) -> bool:
+    """Whether all signed the agreement with this hash, its dates hold at `at`, and no later version has begun."""
+    row = next((row for row in unit.directory.agreements() if row.hash == hash), None)
+    return row is not None and _state(unit, row, terms_of(row), at) is AgreementState.IN_FORCE
+
+
+def too_late(unit: Unit, node: Node, message: Message, agreement: InForce | None) -> tuple[Reason, ...]:
+    """Why the time as of which a message was decided is not taken on its sender's word (spec/message.md, "Time")."""
+    return about_time(
+        decided_at=message.decided_at,
+        created=message.created,
+        ended=_ended(unit, agreement.terms) if agreement else None,
+        now=node.clock(),
+        grace=node.limits.message_days * DAY,
+    )
+
+
+def _ended(unit: Unit, terms: Agreement) -> int:
+    """When an agreement ends: by its date, or when a later version that all signed began, as far as known here."""
+    begun = [
+        max(later.not_before, row.at)
+        for row in unit.directory.agreements()
+        if row.id == terms.id
+        and row.version > terms.version
+        and set((later := terms_of(row)).parties) <= set(row.signed_by)
+    ]
+    return min([terms.not_after, *begun])
 
 
 def terms_of(row: AgreementRow) -> Agreement:
@@ -186,6 +236,9 @@ def take_step(unit: Unit, node: Node, opened: Opened) -> None:
             input="agreement-step",
             do="propose it under a higher version",
         )
+    # (4) an id stays with its parties: nobody else gets signed, or supersedes, by bearing the same name
+    if _name_is_anothers(unit, terms):
+        raise Misdirected(f"'{terms.id}' is an agreement between other parties", input="agreement-step")
     merged = document if stored is None else _merged(parse_document(stored.document), document)
     row = AgreementRow(
         id=terms.id,
@@ -200,10 +253,17 @@ def take_step(unit: Unit, node: Node, opened: Opened) -> None:
     _record(unit, node, row, step.step, opened.message.sender)
 
 
+def _name_is_anothers(unit: Unit, terms: Agreement) -> bool:
+    return any(
+        row.id == terms.id and set(terms_of(row).parties) != set(terms.parties)
+        for row in unit.directory.agreements()
+    )
+
+
 def _merged(one: Document, other: Document) -> Document:
     have = {signature.key for signature in one.signatures}
     added = tuple(s for s in other.signatures if s.key not in have)
-    return msgspec.structs.replace(one, signatures=(*one.signatures, *added))
+    return replace(one, signatures=(*one.signatures, *added))
 
 
 def _signers(unit: Unit, node: Node, document: Document, terms: Agreement, at: int) -> set[str]:

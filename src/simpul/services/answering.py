@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from simpul.domain.admission import Admission, Admitted, admit
+from simpul.domain.admission import Admission, Admitted, Quarantined, Refused, admit
 from simpul.domain.agreements import Agreement
+from simpul.domain.cutting import REFERENCE_TEXT
 from simpul.domain.labels import NO_ONWARD, Label, Tlp, view_for
+from simpul.domain.mail import ADMITTED, QUARANTINED, REFUSED, InboxItem
 from simpul.domain.objects import Foreign, Marked, Object
 from simpul.domain.policy import bound, decide, decision_commitment_content
+from simpul.domain.references import ids_in
+from simpul.domain.tlp_markings import FIXED_IDS
 from simpul.errors import InputFault, Malformed, PolicyRefusal
 from simpul.formats.stix import to_object
 from simpul.ports import Unit
@@ -22,12 +26,14 @@ from simpul.protocol.log import content_commitment
 from simpul.protocol.message import content_report
 from simpul.protocol.payloads import Content, FeedbackReport, SightingReport, decode_payload
 from simpul.protocol.receipts import ReceiptLine
-from simpul.services.agreeing import InForce, by_hash, in_force
+from simpul.services.agreeing import InForce, by_hash, in_force, too_late
 from simpul.services.auditing import record
 from simpul.services.enrolling import Signer
+from simpul.services.following import ACTED, tell_originator
 from simpul.services.marking import known_markings
 from simpul.services.node import Node
 from simpul.services.posting import NORMAL, drawn, expiry
+from simpul.services.quarantining import Group, count_refused, keep_apart
 
 USEFUL: Final = {"useful": "yes", "partly": "partly", "not-useful": "no"}
 """What a person chooses, and the word on the wire."""
@@ -93,13 +99,14 @@ def give_feedback(node: Node, signer: Signer, product: str, *, rating: str, acte
     Raises:
         NotFound: no such product came in.
         InputFault: the note is too long.
-        PolicyRefusal: no agreement permits an answer.
+        PolicyRefusal: no agreement permits an answer, or the note names an object that the originator may not know of.
     """
     if len(text) > NOTE_LIMIT:
         raise InputFault(f"the note has more than {NOTE_LIMIT} characters", input="--text")
     with node.store.write() as unit:
         item = unit.mail.inbox_item(product)
         agreement = _required(unit, node, item.sender, item.purpose)
+        _check_note(unit, item, text)
         label = answer_label(agreement.terms, item.sender, item.purpose)
         report = FeedbackReport(
             purpose=item.purpose,
@@ -119,7 +126,24 @@ def give_feedback(node: Node, signer: Signer, product: str, *, rating: str, acte
             "feedback",
             {"by": signer.name, "product": item.product, "to": item.sender, "useful": report.useful},
         )
+        if acted:
+            tell_originator(unit, node, item, ACTED)
         return item.sender
+
+
+def _check_note(unit: Unit, item: InboxItem, note: str) -> None:
+    """An id in free text is a reference (law 2): it goes only to whom it was granted, or who originated it."""
+    named = sorted(set(ids_in(note)) - FIXED_IDS)
+    granted = {i.product for i in unit.mail.inbox() if i.sender == item.sender}
+    granted |= unit.products.granted(item.sender, named) | unit.objects.originated(item.sender, named)
+    for id in named:
+        if id not in granted:
+            raise PolicyRefusal(
+                f"the note names {id}, which its recipient was not granted",
+                input="--text",
+                where=REFERENCE_TEXT,
+                do="leave that id out of the note",
+            )
 
 
 def _required(unit: Unit, node: Node, partner: str, purpose: str) -> InForce:
@@ -138,13 +162,12 @@ def take_feedback(unit: Unit, node: Node, opened: Opened) -> ReceiptLine:
     """Feedback on a product of ours. Raises `PartnerFault` if it does not decode."""
     report, _ = decode_payload(opened.payload, FeedbackReport)
     answer = _answer(unit, node, opened, report)
-    record(
-        unit,
-        node,
-        "feedback",
-        {"from": opened.message.sender, "product": report.product, "useful": report.useful},
-    )
-    outcome = "admitted" if isinstance(answer, Admitted) else "refused"
+    if isinstance(answer, Quarantined):
+        # The report itself is kept with its message, and shown once a reviewer has admitted the group.
+        keep_apart(unit, node, opened, Group(label=from_wire(report.label), reasons=answer.reasons))
+    outcome = _OUTCOMES[type(answer)]
+    content = {"from": opened.message.sender, "product": report.product, "useful": report.useful}
+    record(unit, node, "feedback", content | {"outcome": outcome, "clauses": _clauses(answer)})
     return ReceiptLine(message=opened.name, outcome=outcome, at=node.clock(), counts={})
 
 
@@ -160,26 +183,45 @@ def take_sighting(unit: Unit, node: Node, opened: Opened) -> ReceiptLine:
     now, count = node.clock(), len(attachments)
     objects = [_object(index, raw) for index, raw in enumerate(attachments)]
     answer = _answer(unit, node, opened, report)
-    if not isinstance(answer, Admitted):
-        unit.directory.count("received", count)
-        unit.directory.count("refused", count)
-        return ReceiptLine(message=opened.name, outcome="refused", at=now, counts={"refused": count})
+    outcome = _OUTCOMES[type(answer)]
+    unit.directory.count("received", count)
+    if isinstance(answer, Refused):
+        count_refused(unit, {answer.clause: count})
+    else:
+        unit.directory.count(outcome, count)
+        _keep(unit, node, opened, report, objects, answer)
+    content = {"from": opened.message.sender, "objects": count, "outcome": outcome}
+    record(unit, node, "sighting", content | {"clauses": _clauses(answer)})
+    return ReceiptLine(message=opened.name, outcome=outcome, at=now, counts={outcome: count})
+
+
+_OUTCOMES: Final = {Admitted: ADMITTED, Quarantined: QUARANTINED, Refused: REFUSED}
+
+
+def _clauses(answer: Admission) -> list[str]:
+    """The clauses that kept it out, each once; none where it was admitted."""
+    return sorted({reason.clause for reason in answer.reasons})
+
+
+def _keep(
+    unit: Unit,
+    node: Node,
+    opened: Opened,
+    report: SightingReport,
+    objects: list[Object],
+    answer: Admitted | Quarantined,
+) -> None:
+    """Store reported objects, or keep them apart, under the label by which this node must hold them."""
+    sender = opened.message.sender
     agreement = by_hash(unit, opened.message.agreement)
     view = from_wire(report.label)
     held = bound(view, agreement.terms) if agreement else view
-    markings = known_markings(unit)
-    unit.objects.add(
-        [
-            Marked(originator=opened.message.sender, object=each, labels=markings.labels(held, each))
-            for each in objects
-        ],
-        source=opened.message.sender,
-        at=now,
-    )
-    unit.directory.count("received", count)
-    unit.directory.count("admitted", count)
-    record(unit, node, "sighting", {"from": opened.message.sender, "objects": count})
-    return ReceiptLine(message=opened.name, outcome="admitted", at=now, counts={"admitted": count})
+    markings = known_markings(unit, node.party, sender)
+    marked = [Marked(originator=sender, object=each, labels=markings.labels(held, each)) for each in objects]
+    if isinstance(answer, Quarantined):
+        keep_apart(unit, node, opened, Group(label=view, reasons=answer.reasons, objects=tuple(marked)))
+    else:
+        unit.objects.add(marked, source=sender, at=node.clock())
 
 
 def _object(index: int, raw: bytes) -> Object:
@@ -201,4 +243,5 @@ def _answer(unit: Unit, node: Node, opened: Opened, report: Content) -> Admissio
         purpose=report.purpose,
         agreement=agreement.terms if agreement else None,
         decided_at=opened.message.decided_at,
+        more=too_late(unit, node, opened.message, agreement),
     )

@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 from simpul import logcheck
-from simpul.domain.journal import Leaf
-from simpul.errors import HomeDamaged
+from simpul.domain.journal import ClosedLog, Leaf
+from simpul.errors import HomeDamaged, NotFound, PartnerFault
 from simpul.ports import Unit
 from simpul.protocol import canonical
 from simpul.protocol.keys import LogKey
@@ -26,6 +26,7 @@ from simpul.protocol.log import (
     dummies_needed,
     dummy_leaf,
     log_origin,
+    parse_checkpoint,
     received_leaf,
     sent_leaf,
     sign_checkpoint,
@@ -40,7 +41,8 @@ SENT, RECEIVED, DUMMY = "sent", "received", "dummy"
 INCARNATION = "incarnation"
 """Setting of the home: the 16 random bytes that tell this log from the one before a restore."""
 
-_PAGE = 4096
+RESTORED = "restored"
+"""Setting of the home: how it learned that it is a copy from an earlier time; empty once its log was restarted."""
 
 
 class LogReport(Struct, frozen=True, kw_only=True):
@@ -123,13 +125,27 @@ def origin(unit: Unit, node: Node) -> str:
     return log_origin(node.party, node.realm, unit.directory.get(INCARNATION) or b"")
 
 
+def restored(unit: Unit) -> str:
+    """How this home learned that it is a copy from an earlier time and must sign no checkpoint; empty for no."""
+    return (unit.directory.get(RESTORED) or b"").decode()
+
+
 def close_checkpoint(node: Node) -> int:
     """Sign a checkpoint over all leaves so far, padded to the quantum, and publish the files. Returns its size.
 
     Nothing is signed if nothing came since the last one. Call it only after a round with every reachable relay: a
     home restored from a copy learns there that it is behind (PROTOCOL §8).
+
+    Raises:
+        HomeDamaged: it did learn so. What it would sign could contradict what it signed before.
     """
     with node.store.write() as unit:
+        if how := restored(unit):
+            raise HomeDamaged(
+                f"this home is a copy from an earlier time: {how}",
+                input="log",
+                do="run `simpul log restart`, so that a new log begins where the partners' copies of the old one end",
+            )
         done = unit.journal.checkpoint()
         if unit.journal.size() > (done[0] if done else 0):
             _pad(unit, node)
@@ -162,12 +178,32 @@ def publish(node: Node) -> int:
         return done[0]
 
 
-def openings(node: Node, *, last: int | None = None, dummies: bool = False) -> list[Opening]:
-    """Leaves with their openings, oldest first."""
+def openings(
+    node: Node, *, last: int | None = None, dummies: bool = False, incarnation: str | None = None
+) -> list[Opening]:
+    """Leaves with their openings, oldest first, of the present log or of the closed one that `incarnation` names.
+
+    Raises:
+        NotFound: no closed log, or several, have an incarnation that begins so.
+    """
     with node.store.read() as unit:
-        size = unit.journal.size()
-        found = [leaf for leaf in unit.journal.leaves(0, size) if dummies or leaf.kind != DUMMY]
+        if incarnation is None:
+            leaves = unit.journal.leaves(0, unit.journal.size())
+        else:
+            leaves = unit.journal.closed_leaves(_closed(unit, incarnation).incarnation)
+        found = [leaf for leaf in leaves if dummies or leaf.kind != DUMMY]
     return [_opening(leaf) for leaf in (found[-last:] if last else found)]
+
+
+def _closed(unit: Unit, wanted: str) -> ClosedLog:
+    logs = unit.journal.closed()
+    fitting = [log for log in logs if log.incarnation.hex().startswith(wanted.casefold())]
+    if len(fitting) != 1:
+        names = ", ".join(log.incarnation.hex() for log in logs) or "there are none"
+        raise NotFound(
+            "no closed log, or several, have this incarnation", input=wanted, do=f"closed logs: {names}"
+        )
+    return fitting[0]
 
 
 def _opening(leaf: Leaf) -> Opening:
@@ -188,41 +224,80 @@ def _opening(leaf: Leaf) -> Opening:
 def verify_own_log(node: Node) -> LogReport:
     """Verify the published files by the independent verifier, and every opening kept here against its leaf.
 
-    Leaves that are not in a checkpoint yet are checked too; the reported size and root are the checkpoint's, or the
-    database's own where nothing was ever published.
+    The files are verified under this node's own log key, never under keys that lie beside them. They are brought up
+    to date first, unless a checkpoint lies there that this node never signed: that is to be found, not mended. Leaves
+    that are not in a checkpoint yet are checked too, and those of closed logs; the reported size and root are the
+    present log's checkpoint's, or the database's own where nothing was published.
     """
-    publish(node)
+    if not _is_foreign(node):
+        publish(node)
     with node.store.read() as unit:
-        done = unit.journal.checkpoint()
-        size = unit.journal.size()
-        frontier, sealed_root, problems = Frontier(), b"", list[str]()
-        for start in range(0, size, _PAGE):
-            for leaf in unit.journal.leaves(start, min(size, start + _PAGE)):
-                if leaf.entry != _entry(leaf):
-                    problems.append(f"leaf {leaf.index}: its opening does not lead to its entry")
-                frontier.append(leaf.entry)
-                if done and frontier.size == done[0]:
-                    sealed_root = frontier.root()
-        if frontier.encode() != (unit.journal.frontier() or Frontier().encode()):
+        done, size = unit.journal.checkpoint(), unit.journal.size()
+        keys = verifier_keys(origin(unit, node), LogKey(node.keyring.secret("log")).public)
+        stored = _replay(unit.journal.leaves(0, size), done[0] if done else size)
+        problems = stored.problems
+        if stored.frontier.encode() != (unit.journal.frontier() or Frontier().encode()):
             problems.append("the stored right edge is not that of the stored leaves")
+        for closed in unit.journal.closed():
+            problems += _closed_problems(unit, closed)
     if done is None:
-        return LogReport(
-            size=size,
-            root=frontier.root().hex(),
-            leaves_checked=size,
-            ok=not problems,
-            problems=tuple(problems),
-        )
-    report = logcheck.check(node.home / "log")
+        return _report(size, stored.root.hex(), size, problems)
+    report = logcheck.check(node.home / "log", keys)
     problems += report.problems
-    if report.ok and report.root != sealed_root.hex():
+    if report.ok and report.root != stored.root.hex():
         problems.append("the published tree is not that of the stored leaves")
+    return _report(report.size, report.root, report.leaves_checked, problems)
+
+
+def _is_foreign(node: Node) -> bool:
+    """Whether the folder's checkpoint is none that this node signed."""
+    file = node.home / "log" / "checkpoint"
+    if not file.exists():
+        return False
+    note = file.read_bytes()
+    with node.store.read() as unit:
+        try:
+            size = parse_checkpoint(note).checkpoint.size
+        except PartnerFault:
+            return True
+        return note != unit.journal.signed(size) and all(
+            note != log.checkpoint for log in unit.journal.closed()
+        )
+
+
+class _Replay(Struct, frozen=True, kw_only=True):
+    """Leaves hashed again: the right edge, the root at a wanted size, openings that do not lead to their leaf."""
+
+    frontier: Frontier
+    root: bytes
+    problems: list[str]
+
+
+def _replay(leaves: Iterable[Leaf], size: int) -> _Replay:
+    frontier, problems = Frontier(), list[str]()
+    root = frontier.root()
+    for leaf in leaves:
+        if not _leads_to_its_entry(leaf):
+            problems.append(f"leaf {leaf.index}: its opening does not lead to its entry")
+        frontier.append(leaf.entry)
+        if frontier.size == size:
+            root = frontier.root()
+    return _Replay(frontier=frontier, root=root, problems=problems)
+
+
+def _closed_problems(unit: Unit, closed: ClosedLog) -> list[str]:
+    name = closed.incarnation.hex()
+    signed = parse_checkpoint(closed.checkpoint).checkpoint if closed.checkpoint else None
+    stored = _replay(unit.journal.closed_leaves(closed.incarnation), signed.size if signed else closed.size)
+    problems = [f"closed log {name}: {problem}" for problem in stored.problems]
+    if stored.frontier.size != closed.size or (signed is not None and signed.root != stored.root):
+        problems.append(f"closed log {name}: its leaves do not have the root that was signed")
+    return problems
+
+
+def _report(size: int, root: str, leaves_checked: int, problems: list[str]) -> LogReport:
     return LogReport(
-        size=report.size,
-        root=report.root,
-        leaves_checked=report.leaves_checked,
-        ok=report.ok and not problems,
-        problems=tuple(problems),
+        size=size, root=root, leaves_checked=leaves_checked, ok=not problems, problems=tuple(problems)
     )
 
 
@@ -236,6 +311,13 @@ def verify_folder(directory: Path, keys: Sequence[str]) -> LogReport:
         ok=report.ok,
         problems=tuple(report.problems),
     )
+
+
+def _leads_to_its_entry(leaf: Leaf) -> bool:
+    try:
+        return leaf.entry == _entry(leaf)
+    except (PartnerFault, KeyError, ValueError, TypeError):
+        return False  # what is stored of it does not even read
 
 
 def _entry(leaf: Leaf) -> bytes:

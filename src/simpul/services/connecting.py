@@ -1,7 +1,7 @@
 """Meeting a party: cards, and the key packages by which each side lets the other write.
 
 A card is trusted when a person gives its fingerprint. From then on this node keeps the partner supplied with keys
-for the next `EPOCHS_AHEAD` epochs: a `hello` says what it holds, `keys` answers with a package. Both travel by the
+for the next `EPOCHS` epochs: a `hello` says what it holds, `keys` answers with a package. Both travel by the
 contact mailbox in the card, so that they work before anything else does. Either side may begin; a hello from a party
 without a card is kept, newest only, until its card is added.
 """
@@ -16,21 +16,21 @@ from typing import Final
 from msgspec import Struct
 
 from simpul.domain.parties import Party
-from simpul.errors import InputFault, Misdirected, Refusal, Stale
+from simpul.errors import HomeDamaged, InputFault, Misdirected, PartnerFault, Refusal, Stale
 from simpul.ports import Mailbox, Unit
 from simpul.protocol import cards
 from simpul.protocol.canonical import decode, encode
 from simpul.protocol.documents import Document, parse_document
 from simpul.protocol.envelope import CONTACT_EPOCH, Address, Opened
 from simpul.protocol.keys import PREKEY_SEED, PrekeySecret, groups, spelled
-from simpul.protocol.mailboxes import LANES, public_key
+from simpul.protocol.mailboxes import CONTACT, LANES, public_key
 from simpul.protocol.packages import EPOCHS, EpochSecrets, KeyPackage, accept, epoch_of
 from simpul.protocol.packages import issue as issue_package
 from simpul.protocol.payloads import CardNotice, Hello, decode_payload
 from simpul.services.auditing import record
 from simpul.services.founding import YEAR, Secrets, read_root, realm_keys, relay_urls
 from simpul.services.node import Node
-from simpul.services.posting import CONTACT, partners, post
+from simpul.services.posting import partners, post
 from simpul.services.times import DAY, rfc3339
 
 CARD_FILE_LIMIT: Final = 256 * 1024
@@ -54,13 +54,27 @@ class ShownCard(Struct, frozen=True, kw_only=True):
 def own_card(node: Node) -> ShownCard:
     """This node's newest card."""
     with node.store.read() as unit:
-        return _shown(unit.directory.card(node.party) or b"")
+        return _shown(_own_document(unit, node))
 
 
 def card_of(unit: Unit, party: str, version: int | None = None) -> cards.Card | None:
     """A card that is trusted here, or None."""
     document = unit.directory.card(party, version)
     return None if document is None else _card(document)
+
+
+def own_card_of(unit: Unit, node: Node) -> cards.Card:
+    """This node's newest card. Raises `HomeDamaged` for a home that has lost it."""
+    return _card(_own_document(unit, node))
+
+
+def _own_document(unit: Unit, node: Node) -> bytes:
+    document = unit.directory.card(node.party)
+    if document is None:
+        raise HomeDamaged(
+            "this home has lost its own card", input=str(node.home), do="restore the home from a copy"
+        )
+    return document
 
 
 @lru_cache(maxsize=256)
@@ -95,10 +109,10 @@ def renew_card(node: Node, root_file: Path, relays: Sequence[str]) -> ShownCard:
     root = read_root(root_file)
     urls = relay_urls(relays)
     now = node.clock()
-    secrets = Secrets(**{n.replace("-", "_"): node.keyring.secret(n) for n in _SECRETS})
+    secrets = Secrets.kept(node.keyring.secret)
     with node.store.write() as unit:
-        known = card_of(unit, node.party)
-        if known is None or root.public != known.root_key:
+        known = own_card_of(unit, node)
+        if root.public != known.root_key:
             raise InputFault("this root key is not this party's", input="--root", where=str(root_file))
         chosen = urls or known.relays
         document = cards.renew(
@@ -112,24 +126,24 @@ def renew_card(node: Node, root_file: Path, relays: Sequence[str]) -> ShownCard:
                 *(keys for keys in known.realms if keys.realm != node.realm),
             ],
         )
-        card = keep_card(unit, document)
-        record(
-            unit, node, "card", {"party": node.party, "version": card.version, "hash": document.hash.hex()}
-        )
+        keep_card(unit, node, document)
     return _shown(document.encode())
 
 
-_SECRETS: Final = ("signing", "log", "account", "contact", "contact-put")
-
-
-def keep_card(unit: Unit, document: Document) -> cards.Card:
-    """Store a verified card and make it the party's newest."""
+def keep_card(unit: Unit, node: Node, document: Document, *, by: str = "") -> Party:
+    """Store a verified card and make it the party's newest; `by` is the acting user, or empty."""
     card = decode(document.payload, cards.Card, cards.CARD_LIMIT)
     party = Party(
         fingerprint=card.party, name=card.name, country=card.country, card_version=card.version, trusted=True
     )
     unit.directory.add_card(party, card.version, document.encode())
-    return card
+    record(
+        unit,
+        node,
+        "card",
+        {"party": card.party, "version": card.version, "hash": document.hash.hex(), "by": by},
+    )
+    return party
 
 
 def add_card(node: Node, file: Path, fingerprint: str, by: str) -> Party:
@@ -147,8 +161,12 @@ def add_card(node: Node, file: Path, fingerprint: str, by: str) -> Party:
             data = stream.read(CARD_FILE_LIMIT + 1)
     except OSError as fault:
         raise InputFault(f"the card cannot be read: {fault.strerror}", input=str(file)) from fault
-    document = parse_document(data, CARD_FILE_LIMIT)
-    card = cards.read(document)
+    try:
+        document = parse_document(data, CARD_FILE_LIMIT)
+        card = cards.read(document)
+    except PartnerFault as fault:
+        fault.input = str(file)
+        raise
     if "".join(fingerprint.split()).casefold() != card.party:
         raise Refusal(
             "the fingerprint is not that of this card: it was not added",
@@ -163,22 +181,10 @@ def add_card(node: Node, file: Path, fingerprint: str, by: str) -> Party:
         known = card_of(unit, card.party)
         if known is not None:
             cards.follow(known, document)
-        keep_card(unit, document)
-        record(
-            unit,
-            node,
-            "card",
-            {"party": card.party, "version": card.version, "hash": document.hash.hex(), "by": by},
-        )
-    return Party(
-        fingerprint=card.party, name=card.name, country=card.country, card_version=card.version, trusted=True
-    )
+        return keep_card(unit, node, document, by=by)
 
 
 # Key packages.
-
-EPOCHS_AHEAD: Final = EPOCHS
-"""Epochs that a package covers, the present one first."""
 
 RENEW_BELOW: Final = 4
 """A partner gets a new package when fewer epochs than this are left in the one it has."""
@@ -209,13 +215,13 @@ def _needs(unit: Unit, node: Node, party: str) -> bool:
 
 
 def _supply(unit: Unit, node: Node, party: str) -> None:
-    card = card_of(unit, node.party)
-    if card is None or not card.relays:
+    card = own_card_of(unit, node)
+    if not card.relays:
         return
     if _package_due(unit, node, party):
         _issue_package(unit, node, party, card.relays[0])
     if _hello_due(unit, node, party):
-        _say_hello(unit, node, party)
+        say_hello(unit, node, party)
     told = unit.directory.get(f"card-told:{party}")
     if told != _own_version(unit, node):
         if told is not None and unit.directory.package(party, ours=False) is not None:
@@ -224,8 +230,7 @@ def _supply(unit: Unit, node: Node, party: str) -> None:
 
 
 def _own_version(unit: Unit, node: Node) -> bytes:
-    card = card_of(unit, node.party)
-    return str(card.version if card else 0).encode()
+    return str(own_card_of(unit, node).version).encode()
 
 
 def _own_cards(unit: Unit, node: Node, after: int) -> list[bytes]:
@@ -235,8 +240,8 @@ def _own_cards(unit: Unit, node: Node, after: int) -> list[bytes]:
 
 
 def _package_due(unit: Unit, node: Node, party: str) -> bool:
-    card = card_of(unit, node.party)
-    if card is None or not card.relays:
+    card = own_card_of(unit, node)
+    if not card.relays:
         return False
     stored = unit.directory.package(party, ours=True)
     if stored is None:
@@ -255,7 +260,8 @@ def _hello_due(unit: Unit, node: Node, party: str) -> bool:
     return last is None or node.clock() - int(last) >= HELLO_EVERY
 
 
-def _say_hello(unit: Unit, node: Node, party: str) -> None:
+def say_hello(unit: Unit, node: Node, party: str) -> None:
+    """Greet a party by its contact mailbox; it answers with keys if we lack its newest."""
     stored = unit.directory.package(party, ours=False)
     unit.directory.put(f"hello:{party}", str(node.clock()).encode())
     post(
@@ -272,7 +278,7 @@ def _issue_package(unit: Unit, node: Node, party: str, relay: str) -> None:
     """Make prekeys and mailboxes for the epochs ahead and send the package by the partner's contact mailbox."""
     now = node.clock()
     first = epoch_of(now)
-    epochs = range(first, first + EPOCHS_AHEAD)
+    epochs = range(first, first + EPOCHS)
     account = public_key(node.keyring.secret("account"))
     # Durable before anybody can seal for them; a prekey that is made twice stays the first one.
     seeds = node.keyring.prekeys(party, epochs, lambda: node.entropy(PREKEY_SEED))
@@ -349,8 +355,7 @@ def take_card(unit: Unit, node: Node, party: str, data: bytes) -> None:
     document = parse_document(data, CARD_FILE_LIMIT)
     card = cards.follow(known, document)
     if card.version > known.version:
-        keep_card(unit, document)
-        record(unit, node, "card", {"party": party, "version": card.version, "hash": document.hash.hex()})
+        keep_card(unit, node, document)
 
 
 def address_of(unit: Unit, node: Node, party: str, lane: str) -> tuple[str, bytes, Address]:
@@ -375,10 +380,10 @@ def address_of(unit: Unit, node: Node, party: str, lane: str) -> tuple[str, byte
     return package.relay, chosen.put, Address(tag=chosen.tag, epoch=epoch.epoch, prekey=epoch.prekey)
 
 
-def contact_mailbox(node: Node, unit: Unit) -> Mailbox | None:
+def contact_mailbox(unit: Unit, node: Node) -> Mailbox | None:
     """This node's own contact mailbox, as its card names it; None without a relay."""
-    card = card_of(unit, node.party)
-    if card is None or not card.relays:
+    card = own_card_of(unit, node)
+    if not card.relays:
         return None
     box = card.realm(node.realm).contact
     return Mailbox(

@@ -4,8 +4,8 @@
     writer    takes envelopes, does what other processes asked for, packs, numbers, keeps the log
     sender    seals and puts what is numbered
 
-Threads share nothing but the store and two queues. A fault of this home stops the courier and with it the process; a
-fault of a relay is waited out.
+Threads share the store, a queue of envelopes, and what `__exit__` must close. A fault of this home stops the courier and with it the process; a
+full disk, a database that another process holds, and a fault of a relay are waited out.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from simpul.errors import RelayFault, SimpulError
+from simpul.errors import HomeBusy, HomeDamaged, RelayFault, SimpulError, StorageFull
 from simpul.ports import Transport
 from simpul.services.auditing import close_checkpoint
 from simpul.services.connecting import keep_supplied
 from simpul.services.delivering import carry, number_waiting, queue_acks
 from simpul.services.node import Node
 from simpul.services.receiving import Fate, receive
-from simpul.services.syncing import FETCH, Round, answer_request
+from simpul.services.syncing import FETCH, HELD_MOST, Round, answer_request
 from simpul.services.upkeep import destroy_prekeys, reading_relays, register_mailboxes, run_jobs
 
 log = logging.getLogger("simpul.courier")
@@ -35,6 +36,15 @@ UPKEEP_SECONDS: Final = 30.0
 
 UPKEEP_SOON: Final = 1.0
 """The same, while something changes: a card that was just added is answered at once."""
+
+RECOVER_SECONDS: Final = 1.0
+"""Pause after the disk was full or another process held the database for too long."""
+
+AT_ONCE_SECONDS: Final = 0.5
+"""A relay that has nothing and answers sooner than this does not hold the answer: it is asked again after as long."""
+
+PAUSE_SECONDS: Final = 1.0
+"""Pause where a relay lists only what must stay there, or gave only what is of no use."""
 
 SLICE: Final = 4
 """Envelopes or jobs that the writer takes before it looks at the other kind of work: nothing urgent waits for long."""
@@ -57,6 +67,7 @@ class Courier:
         self._answered = b""
         self._owed_since: float | None = None
         self._connections: list[Transport] = []
+        self.failed = False
 
     def __enter__(self) -> Self:
         self._start("writer", self._write)
@@ -82,18 +93,27 @@ class Courier:
         thread.start()
 
     def _guarded(self, body: Callable[[], None]) -> None:
-        try:
-            body()
-        except SimpulError as fault:
-            if not self._stop.is_set():
-                log.critical("%s: %s", fault.code, fault.message)
-                self._fail()
-        except Exception:
-            log.critical("the courier failed", exc_info=True)
-            self._fail()
+        while not self._stop.is_set():
+            try:
+                body()
+            except (HomeBusy, StorageFull) as fault:
+                # Somebody can make room, or let go, while this process lives: nothing is lost by waiting for it.
+                log.warning("%s; it is tried again", fault.message)
+                self._stop.wait(RECOVER_SECONDS)
+            except Exception as fault:  # noqa: BLE001 - a thread's outermost edge: whatever it is ends the process
+                self._end(fault)
+            else:
+                return
 
-    def _fail(self) -> None:
+    def _end(self, fault: Exception) -> None:
+        if self._stop.is_set():
+            return
+        if isinstance(fault, SimpulError):
+            log.critical("%s: %s", fault.code, fault.message)
+        else:
+            log.critical("the courier failed", exc_info=fault)
         self._stop.set()
+        self.failed = True
         self._stopped()
 
     # The writer.
@@ -127,7 +147,11 @@ class Courier:
                 envelope, answer = self._inbound.get_nowait()
             except queue.Empty:
                 return took
-            received = receive(self._node, envelope)
+            try:
+                received = receive(self._node, envelope)
+            except BaseException:
+                answer.put(Fate.HELD)  # it is not durable: the relay keeps it
+                raise
             if received.problem:
                 log.warning("%s", received.problem)
             answer.put(received.fate)
@@ -163,13 +187,17 @@ class Courier:
         for url in reading_relays(self._node):
             if url not in self._fetching:
                 self._fetching.add(url)
-                self._start("fetcher", lambda url=url: self._fetch(url))  # type: ignore[misc]
+                self._start("fetcher", partial(self._fetch, url))
 
     def _tick(self) -> None:
         """Close a checkpoint, unless a relay has not been reached since the start (PROTOCOL §8)."""
-        if self._fetching <= self._reached:
-            close_checkpoint(self._node)
-            destroy_prekeys(self._node, drained=True)
+        reached = self._fetching <= self._reached
+        if reached:
+            try:
+                close_checkpoint(self._node)
+            except HomeDamaged as fault:
+                log.critical("%s; %s", fault.message, fault.do)
+        destroy_prekeys(self._node, drained=reached)
 
     # A fetcher.
 
@@ -191,22 +219,30 @@ class Courier:
 
     def _fetch_round(self, relay: Transport, url: str) -> None:
         held: set[int] = set()
+        taken: set[int] = set()
         while not self._stop.is_set():
+            asked = time.monotonic()
             listed = [
                 each.id for each in relay.list(wait=0 if held else self._node.limits.relay_wait_seconds)
             ]
-            if not listed:
-                self._reached.add(url)
-            wanted = [id for id in listed if id not in held][:FETCH]
+            wanted = [id for id in listed if id not in held and id not in taken][:FETCH]
             if not wanted:
-                if held:
-                    self._stop.wait(1.0)
+                self._reached.add(url)
+                if listed:
+                    self._stop.wait(PAUSE_SECONDS)
+                elif time.monotonic() - asked < AT_ONCE_SECONDS:
+                    self._stop.wait(AT_ONCE_SECONDS)
                 return
-            done: list[int] = []
-            for id, fate in self._hand_over(relay.fetch(wanted)):
-                (held.add if fate is Fate.HELD else done.append)(id)
+            fates = self._hand_over(relay.fetch(wanted))
+            held.update(id for id, fate in fates if fate is Fate.HELD and len(held) < HELD_MOST)
+            done = [id for id, _ in fates if id not in held]
+            taken = taken.intersection(listed).union(done)
             if done:
                 relay.delete(done)
+            if all(fate is Fate.FAULTY for _, fate in fates):
+                self._stop.wait(
+                    PAUSE_SECONDS
+                )  # nothing of use: whoever sends it must not keep this node busy
 
     def _hand_over(self, envelopes: Sequence[tuple[int, bytes]]) -> list[tuple[int, Fate]]:
         """Give envelopes to the writer in order and wait until each is durable."""

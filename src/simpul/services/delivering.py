@@ -7,6 +7,8 @@ each partner, whose first message names what this home knew before (PROTOCOL §7
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -16,21 +18,26 @@ from simpul.domain.mail import MailState, Outgoing
 from simpul.errors import RelayFault, Stale
 from simpul.ports import Transport, Unit
 from simpul.protocol.agreements import equivalence_hash
-from simpul.protocol.envelope import Address, seal
+from simpul.protocol.envelope import seal
 from simpul.protocol.keys import SigningKey
+from simpul.protocol.mailboxes import CONTACT
 from simpul.protocol.message import ACKS_LIMIT, Numbering, Previous, encode_message, message_name, numbered
-from simpul.protocol.payloads import Acks, Void
+from simpul.protocol.payloads import Acks, ReceiptList, decode_payload, encode_payload
 from simpul.protocol.receipts import Ack, to_ack
 from simpul.services.agreeing import by_hash
-from simpul.services.auditing import SENT, record, record_crossing
-from simpul.services.connecting import address_of, card_of
+from simpul.services.auditing import INCARNATION, SENT, record_crossing, restored
+from simpul.services.connecting import address_of, card_of, own_card_of
 from simpul.services.node import Node
-from simpul.services.posting import CONTACT, post
-from simpul.services.times import DAY
+from simpul.services.posting import post
+from simpul.services.times import DAY, SECOND
+from simpul.services.upkeep import connected
+from simpul.services.withdrawing import EXPIRED, withdraw
 
-SECOND: Final = 1_000_000
 BATCH: Final = 32
-"""Messages numbered in one transaction, or carried between two."""
+"""Messages numbered in one transaction."""
+
+AT_ONCE: Final = 8
+"""Messages handed over before that is noted, in one transaction, and before what is urgent is asked for again."""
 
 CONTACT_ACKS, CONTACT_RANGES = 4, 8
 """Acks and ranges of each in a message by the contact mailbox (spec/message.md)."""
@@ -63,7 +70,7 @@ def number_waiting(node: Node, session: Session) -> int:
         with node.store.write() as unit:
             batch = unit.mail.waiting(BATCH)
             crossings = []
-            for waiting in batch:
+            for waiting in _gathered(unit, batch):
                 message = _number(unit, node, session, waiting)
                 unit.mail.number(message)
                 crossings.append(
@@ -79,26 +86,51 @@ def number_waiting(node: Node, session: Session) -> int:
             return done
 
 
+def _gathered(unit: Unit, waiting: Sequence[Outgoing]) -> list[Outgoing]:
+    """What waits, with the receipts for one party and lane in one message (PROTOCOL §7).
+
+    Each was queued with what it is about, in one transaction, as a list of one: a batch of them is within the limit.
+    """
+    gathered: dict[tuple[object, ...], list[Outgoing]] = {}
+    for message in waiting:
+        alike = (message.to, message.lane) if message.kind == "receipt" else (message.id,)
+        gathered.setdefault(alike, []).append(message)
+    return [_merged(unit, alike) for alike in gathered.values()]
+
+
+def _merged(unit: Unit, alike: Sequence[Outgoing]) -> Outgoing:
+    first, *others = alike
+    if not others:
+        return first
+    lists = [decode_payload(message.payload, ReceiptList)[0] for message in alike]
+    payload = encode_payload(ReceiptList(receipts=tuple(line for each in lists for line in each.receipts)))
+    merged = replace(first, payload=payload, length=len(payload))
+    unit.mail.merge(merged, [message.id for message in others])
+    return merged
+
+
 def _number(unit: Unit, node: Node, session: Session, waiting: Outgoing) -> Outgoing:
     last = unit.mail.last_numbers(waiting.to)
     number = unit.mail.next_number(waiting.to, session.stream)
     begins = number == 1 and last is not None and last[0] != session.stream
-    own, partner = card_of(unit, node.party), card_of(unit, waiting.to)
+    partner = card_of(unit, waiting.to)
     agreement = by_hash(unit, waiting.agreement) if waiting.agreement else None
+    acks = _acks_for(unit, waiting)
     numbering = Numbering(
         realm=node.realm,
         sender=node.party,
         stream=session.stream,
         number=number,
-        card=own.version if own else 1,
+        card=own_card_of(unit, node).version,
         partner_card=partner.version if partner else 0,
         logged_by=node.clock() + 2 * node.limits.tick_seconds * SECOND,
         equivalences=equivalence_hash(agreement.terms) if agreement else b"",
         previous=Previous(stream=last[0], number=last[1]) if begins and last else None,
-        acks=_acks_for(unit, waiting),
+        acks=acks,
         checkpoint="" if waiting.lane == CONTACT else _checkpoint_for(unit, waiting.to),
     )
-    unit.mail.ack_queued(waiting.to)
+    if waiting.lane != CONTACT or len(acks) < CONTACT_ACKS:
+        unit.mail.ack_queued(waiting.to)  # else there may be more than the contact mailbox takes
     message = encode_message(numbered(waiting, numbering))
     return replace(
         waiting,
@@ -119,14 +151,14 @@ def _acks_for(unit: Unit, waiting: Outgoing) -> tuple[Ack, ...]:
 
 
 def _checkpoint_for(unit: Unit, party: str) -> str:
-    """The newest checkpoint, unless this party was told it already."""
+    """The newest checkpoint, unless this party was told it already, or this home is an old copy (spec/log.md)."""
     newest = unit.journal.checkpoint()
-    if newest is None:
+    if newest is None or restored(unit):
         return ""
-    told = unit.directory.get(f"checkpoint-told:{party}")
-    if told is not None and int(told) >= newest[0]:
+    name = f"checkpoint-told:{party}:{(unit.directory.get(INCARNATION) or b'').hex()}"
+    if int(unit.directory.get(name) or b"0") >= newest[0]:
         return ""
-    unit.directory.put(f"checkpoint-told:{party}", str(newest[0]).encode())
+    unit.directory.put(name, str(newest[0]).encode())
     return newest[1].decode()
 
 
@@ -152,75 +184,89 @@ def carry(node: Node, relays: dict[str, Transport], *, horizon: int = 0) -> Carr
     key = SigningKey(node.keyring.secret("signing"))
     total = Carried()
     tried: set[bytes] = set()
+    behind = 0
     while True:
         with node.store.read() as unit:
-            due = [m for m in unit.mail.due(node.clock() + horizon, BATCH + len(tried)) if m.id not in tried]
-        if not due:
+            found = unit.mail.due(node.clock() + horizon, AT_ONCE + behind)
+        due = [message for message in found if message.id not in tried]
+        if not due and len(found) < AT_ONCE + behind:
             return total
-        for message in due:
-            tried.add(message.id)
-            total = _sum(total, _carry_one(node, relays, key, message))
+        behind = len(found) - len(due)
+        tried.update(message.id for message in due)
+        outcomes = [(message, _carry_one(node, relays, key, message)) for message in due]
+        with node.store.write() as unit:
+            for message, outcome in outcomes:
+                # A partner's ack can come in before its sender has noted that it went.
+                if unit.mail.is_open(message.id):
+                    outcome.note(unit)
+                total = _sum(total, outcome.carried)
 
 
-def _carry_one(node: Node, relays: dict[str, Transport], key: SigningKey, message: Outgoing) -> Carried:
+class _Outcome(Struct, frozen=True, kw_only=True):
+    """What became of one message, and how that is noted in the outbox."""
+
+    carried: Carried
+    note: Callable[[Unit], None]
+
+
+def _carry_one(node: Node, relays: dict[str, Transport], key: SigningKey, message: Outgoing) -> _Outcome:
     now = node.clock()
     if now >= message.expires:
-        _void(node, message)
-        return Carried(
-            problems=(f"a {message.kind} to {message.to[:10]} expired before it was acknowledged",)
+        problem = f"a {message.kind} to {message.to[:10]} expired before it was acknowledged"
+        return _Outcome(
+            carried=Carried(problems=(problem,)),
+            note=partial(withdraw, node=node, message=message, reason=EXPIRED),
         )
     try:
         with node.store.read() as unit:
             relay, put_seed, address = address_of(unit, node, message.to, message.lane)
     except Stale as fault:
-        return _wait(node, message, now + WAIT_FOR_KEYS, fault.message)
+        return _waits(message, now + WAIT_FOR_KEYS, fault.message)
     envelope = seal(message.message, message.payload, key, address, attempt=message.attempt + 1)
     try:
-        if relay not in relays:
-            relays[relay] = node.connect(relay)
-        relays[relay].put(address.tag, put_seed, envelope)
+        connected(node, relays, relay).put(address.tag, put_seed, envelope)
     except RelayFault as fault:
-        return _wait(node, message, now + WAIT_FOR_RELAY, fault.message)
-    _note(node, message, address, envelope)
-    first = message.attempt == 0
-    return Carried(messages=1, objects=message.objects if first else 0)
-
-
-def _note(node: Node, message: Outgoing, address: Address, envelope: bytes) -> None:
-    """Store that a relay has it. Until the partner's ack it is put again, ever more rarely."""
-    resend = node.limits.resend_seconds * SECOND << min(message.attempt, 6)
-    again = NEVER if message.kind == "ack" else node.clock() + min(resend, DAY)
-    with node.store.write() as unit:
-        unit.mail.carried(
-            message.id,
-            attempt=message.attempt + 1,
+        return _waits(message, now + WAIT_FOR_RELAY, fault.message)
+    objects = message.objects if message.attempt == 0 else 0
+    return _Outcome(
+        carried=Carried(messages=1, objects=objects),
+        note=partial(
+            _note,
+            message=message,
             envelope=hashlib.sha256(envelope).digest(),
             tag=address.tag,
             length=len(envelope),
-            next_at=again,
-        )
-        if message.attempt == 0 and message.objects:
-            unit.directory.count("sent", message.objects)
+            next_at=_again(node, message),
+        ),
+    )
 
 
-def _wait(node: Node, message: Outgoing, until: int, why: str) -> Carried:
-    with node.store.write() as unit:
+def _again(node: Node, message: Outgoing) -> int:
+    """When it is put again: until the partner's ack, ever more rarely."""
+    resend = node.limits.resend_seconds * SECOND << min(message.attempt, 6)
+    return NEVER if message.kind == "ack" else node.clock() + min(resend, DAY)
+
+
+def _note(unit: Unit, *, message: Outgoing, envelope: bytes, tag: bytes, length: int, next_at: int) -> None:
+    """Store that a relay has it."""
+    unit.mail.carried(
+        message.id,
+        attempt=message.attempt + 1,
+        envelope=envelope,
+        tag=tag,
+        length=length,
+        next_at=next_at,
+    )
+    if message.attempt == 0 and message.objects:
+        unit.directory.count("sent", message.objects)
+
+
+def _waits(message: Outgoing, until: int, why: str) -> _Outcome:
+    def postpone(unit: Unit) -> None:
         unit.mail.postpone(message.id, until)
-    return Carried(problems=(f"a {message.kind} to {message.to[:10]} waits: {why}",))
 
-
-def _void(node: Node, message: Outgoing) -> None:
-    """Give up a message and fill its number, so that the partner sees no gap."""
-    with node.store.write() as unit:
-        unit.mail.void(message.id)
-        post(
-            unit,
-            node,
-            message.to,
-            Void(stream=message.stream, ranges=((message.number, message.number),), reason="expired"),
-            lane="contact",
-        )
-        record(unit, node, "void", {"to": message.to, "message": message.name.hex(), "reason": "expired"})
+    problem = f"a {message.kind} to {message.to[:10]} waits: {why}"
+    return _Outcome(carried=Carried(problems=(problem,)), note=postpone)
 
 
 def _sum(one: Carried, other: Carried) -> Carried:

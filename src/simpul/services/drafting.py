@@ -10,9 +10,8 @@ from msgspec import Struct
 from simpul.domain.grading import parse_grade
 from simpul.domain.labels import NO_ONWARD, Label, Tlp
 from simpul.domain.objects import ObjectKey
-from simpul.domain.products import Portion, Precedence, Product, Times
-from simpul.domain.queries import HOME
-from simpul.errors import InputFault, NotFound
+from simpul.domain.products import Precedence, Product, Times
+from simpul.errors import InputFault
 from simpul.formats.terms import Portions, read_portions
 from simpul.ports import Unit
 from simpul.protocol.canonical import encode
@@ -22,7 +21,7 @@ from simpul.services.auditing import record
 from simpul.services.enrolling import Signer
 from simpul.services.marking import owner_label
 from simpul.services.node import Node
-from simpul.services.querying import party_of, query_of
+from simpul.services.querying import heads_of, party_of, query_of
 from simpul.services.small_files import read_small
 
 
@@ -68,7 +67,7 @@ def draft(node: Node, signer: Signer, wanted: Draft) -> Product:
             drafter=signer.name,
             objects=0,
         )
-        query = None if wanted.query is None else query_of(node, unit, wanted.query)
+        query = None if wanted.query is None else query_of(unit, node, wanted.query)
         unit.products.add(product, query, _keys(unit, node, wanted.objects))
         stored = unit.products.product(product.id, product.version)
         statement = _statement(unit, stored)
@@ -106,7 +105,7 @@ def _statement(unit: Unit, product: Product) -> bytes:
 
 def _portions(unit: Unit, file: Path | None) -> Portions:
     if file is None:
-        return Portions(sheet=None, portions=tuple[Portion, ...]())
+        return Portions(sheet=None, portions=())
     return read_portions(read_small(file), party=lambda p: party_of(unit, p).fingerprint, input=str(file))
 
 
@@ -123,9 +122,7 @@ def _keys(unit: Unit, node: Node, ids: tuple[str, ...]) -> list[ObjectKey]:
     """The newest version of each id; of this node's own where there are several originators."""
     found: list[ObjectKey] = []
     for id in ids:
-        heads = unit.objects.find(HOME, id)
-        if not heads:
-            raise NotFound(f"nothing is stored under {id}", input=id, do="look with `simpul search`")
+        heads = heads_of(unit, id)
         heads = [h for h in heads if h.key.originator == node.party] or heads
         newest = max(h.key.version for h in heads)
         found += [h.key for h in heads if h.key.version == newest]

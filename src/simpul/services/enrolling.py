@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from simpul.domain.parties import User
 from simpul.errors import InputFault, Unauthorised
@@ -97,7 +98,7 @@ def change_passphrase(node: Node, name: str, old: bytes, new: bytes) -> UserCard
         user = _known(unit, name)
     seed = open_user_key(user.sealed, _passphrase(old))
     sealed = seal_user_key(seed, _passphrase(new, new=True), node.entropy(16), node.entropy(12))
-    changed = User(name=user.name, role=user.role, public=user.public, sealed=sealed, created=user.created)
+    changed = replace(user, sealed=sealed)
     with node.store.write() as unit:
         unit.directory.put_user(changed)
         record(unit, node, "user", {"user": name, "change": "passphrase"})

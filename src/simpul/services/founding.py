@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,8 +21,9 @@ from simpul.protocol import cards
 from simpul.protocol.documents import Document
 from simpul.protocol.keys import SIGNING_SEED, LogKey, PrekeySecret, SigningKey
 from simpul.protocol.mailboxes import public_key
+from simpul.services.times import DAY
 
-YEAR: Final = 365 * 86_400 * 1_000_000
+YEAR: Final = 365 * DAY
 """Microseconds that a card, its signing pair and its contact key are valid (PROTOCOL §5)."""
 
 CLOCK_SLACK: Final = 3_600 * 1_000_000
@@ -49,6 +50,17 @@ class Secrets(Struct, frozen=True, kw_only=True):
             account=entropy(32),
             contact=entropy(32),
             contact_put=entropy(32),
+        )
+
+    @classmethod
+    def kept(cls, secret: Callable[[str], bytes]) -> Secrets:
+        """Those of a keyring, which gives them out by name."""
+        return cls(
+            signing=secret("signing"),
+            log=secret("log"),
+            account=secret("account"),
+            contact=secret("contact"),
+            contact_put=secret("contact-put"),
         )
 
     def named(self) -> dict[str, bytes]:

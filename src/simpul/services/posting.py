@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from simpul.ports import Unit
 from simpul.protocol.message import Drawn, procedure
@@ -10,8 +11,8 @@ from simpul.protocol.payloads import Procedure
 from simpul.services.node import Node
 from simpul.services.times import DAY
 
-NORMAL = "normal"
-CONTACT = "contact"
+URGENT: Final = "urgent"
+NORMAL: Final = "normal"
 
 
 def drawn(node: Node) -> Drawn:

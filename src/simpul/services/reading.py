@@ -8,21 +8,48 @@ import msgspec
 from msgspec import Struct
 
 from simpul.domain.labels import Label, describe
-from simpul.domain.mail import InboxItem, Receipt
+from simpul.domain.mail import (
+    ADMITTED,
+    TEXTS_QUARANTINED,
+    TEXTS_REFUSED,
+    InboxItem,
+    QuarantinedItem,
+    Receipt,
+)
 from simpul.domain.objects import NO_VERSION
-from simpul.domain.queries import HOME, Query
+from simpul.domain.parties import Party
+from simpul.domain.products import Product
+from simpul.domain.queries import EVERYTHING, HOME
+from simpul.domain.releases import Release
 from simpul.errors import Ambiguous, NotFound
-from simpul.ports import StoredHead, Unit
-from simpul.protocol.payloads import FeedbackReport, decode_payload
-from simpul.services.auditing import record
-from simpul.services.evidence import holds
+from simpul.ports import Original, StoredHead, Unit
+from simpul.protocol.mailboxes import public_key
+from simpul.protocol.payloads import FeedbackReport, NotUnderstoodNotice, decode_payload
+from simpul.services.auditing import INCARNATION, record, restored
+from simpul.services.evidence import counted, holds
+from simpul.services.following import OPENED, fates, tell_originator
 from simpul.services.node import Node
-from simpul.services.querying import names_of, party_of, query_of
-from simpul.services.times import microseconds, rfc3339, version_text
+from simpul.services.quarantining import REFUSED_BY
+from simpul.services.querying import heads_of, names_of, party_of, query_of
+from simpul.services.times import SKEW, microseconds, rfc3339, version_text
+
+
+class Conversion(Struct, frozen=True, kw_only=True):
+    """How a stored object came to be: the format before, the conversion with its version, what it could not keep.
+
+    `losses` are pairs of "path" and "lost".
+    """
+
+    format: str
+    made_by: str
+    losses: tuple[dict[str, str], ...]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """One stored rendition for people. `label` has one line a portion; `title` is the object's name, if it has one."""
+    """One stored rendition for people.
+
+    `label` has one line a portion; `title` is the object's name, if it has one; `converted` says what it was made from.
+    """
 
     id: str
     type: str
@@ -36,6 +63,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     revoked: bool
     label: tuple[str, ...]
     title: str
+    converted: Conversion | None
 
 
 def find(node: Node, id: str, *, modified: str | None, originator: str | None) -> list[Shown]:
@@ -53,25 +81,42 @@ def raw_bytes(node: Node, id: str, *, modified: str | None, originator: str | No
         Ambiguous: several fit; each candidate line says what to narrow by.
     """
     with node.store.read() as unit:
-        heads = _heads(unit, id, modified, originator)
-        if len(heads) > 1:
-            names = names_of(unit)
-            raise Ambiguous(
-                f"{len(heads)} versions or renditions of {id} are stored",
-                candidates=[_candidate(head, names) for head in heads],
-                input=id,
-                do="narrow with --modified and --from",
-            )
-        return unit.objects.raw(HOME, heads[0].key)
+        return unit.objects.raw(HOME, _only(unit, id, modified, originator).key)
+
+
+def original_bytes(node: Node, id: str, *, modified: str | None, originator: str | None) -> bytes:
+    """The bytes that the one rendition that fits was converted from (law 3).
+
+    Raises:
+        NotFound: none fits, or it was not converted.
+        Ambiguous: as `raw_bytes`.
+    """
+    with node.store.read() as unit:
+        original = unit.objects.original(HOME, _only(unit, id, modified, originator).key)
+    if original is None:
+        raise NotFound(
+            f"{id} is stored as it came: nothing was converted", input=id, do="use --raw for its bytes"
+        )
+    return original.raw
+
+
+def _only(unit: Unit, id: str, modified: str | None, originator: str | None) -> StoredHead:
+    heads = _heads(unit, id, modified, originator)
+    if len(heads) > 1:
+        names = names_of(unit)
+        raise Ambiguous(
+            f"{len(heads)} versions or renditions of {id} are stored",
+            candidates=[_candidate(head, names) for head in heads],
+            input=id,
+            do="narrow with --modified and --from",
+        )
+    return heads[0]
 
 
 def _heads(unit: Unit, id: str, modified: str | None, originator: str | None) -> list[StoredHead]:
     version = None if modified is None else _version(modified)
     party = None if originator is None else party_of(unit, originator).fingerprint
-    heads = unit.objects.find(HOME, id, version=version, originator=party)
-    if not heads:
-        raise NotFound(f"nothing is stored under {id}", input=id, do="look with `simpul search`")
-    return heads
+    return heads_of(unit, id, version=version, originator=party)
 
 
 def _version(text: str) -> int:
@@ -99,7 +144,15 @@ def _shown(unit: Unit, head: StoredHead, names: dict[str, str]) -> Shown:
         revoked=head.revoked,
         label=tuple(describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339) for label in labels),
         title=_title(unit.objects.raw(HOME, head.key)),
+        converted=_conversion(unit.objects.original(HOME, head.key)),
     )
+
+
+def _conversion(original: Original | None) -> Conversion | None:
+    if original is None:
+        return None
+    losses = msgspec.json.decode(original.losses, type=tuple[dict[str, str], ...])
+    return Conversion(format=original.format, made_by=original.made_by, losses=losses)
 
 
 class _Named(Struct):
@@ -119,11 +172,40 @@ def _title(raw: bytes) -> str:
 def search(node: Node, text: str, *, limit: int, after: str | None) -> tuple[list[Shown], str | None, int]:
     """A page of what fits Q, the cursor to the next page, and how many fit in all. Raises `InputFault`."""
     with node.store.read() as unit:
-        query: Query = query_of(node, unit, text)
+        query = query_of(unit, node, text)
         heads, following = unit.objects.query(HOME, query, limit=limit, after=after)
         names = names_of(unit)
         total = unit.objects.count(HOME, query)
         return [_shown(unit, head, names) for head in heads], following, total
+
+
+def list_parties(node: Node) -> list[Party]:
+    """Every party with a card here, this node first."""
+    with node.store.read() as unit:
+        return unit.directory.parties()
+
+
+def list_products(node: Node) -> list[Product]:
+    """The newest version of each product of this node, newest first."""
+    with node.store.read() as unit:
+        return unit.products.products()
+
+
+class KeptApart(Struct, frozen=True, kw_only=True):
+    """A group in quarantine, and what its sender is called here."""
+
+    item: QuarantinedItem
+    sender_name: str
+
+
+def list_quarantined(node: Node, *, state: str | None) -> list[KeptApart]:
+    """Groups in quarantine of one state, newest first; None lists every state."""
+    with node.store.read() as unit:
+        names = names_of(unit)
+        return [
+            KeptApart(item=item, sender_name=names.get(item.sender, item.sender))
+            for item in unit.mail.quarantined(state=state)
+        ]
 
 
 class ReceivedProduct(Struct, frozen=True, kw_only=True):
@@ -210,22 +292,31 @@ def read_inbox(node: Node) -> list[ReceivedProduct]:
 
 
 def open_product(node: Node, product: str) -> ReceivedProduct:
-    """Read one product; the first reading is recorded. Raises `NotFound`."""
+    """Read one product; the first reading is recorded, and its originator is told. Raises `NotFound`."""
     with node.store.write() as unit:
         item = unit.mail.inbox_item(product)
         if item.opened_at is None:
             unit.mail.opened(product, node.clock())
             record(unit, node, "opened", {"product": product, "version": item.version, "from": item.sender})
+            tell_originator(unit, node, item, OPENED)
         return ReceivedProduct(
-            item=unit.mail.inbox_item(product), sender_name=names_of(unit).get(item.sender, "")
+            item=unit.mail.inbox_item(product), sender_name=names_of(unit).get(item.sender, item.sender)
         )
 
 
 def product_document(node: Node, id: str, version: int | None) -> dict[str, Any]:
-    """One of this node's products as its officers see it, narrative and labels included. Raises `NotFound`."""
+    """One of this node's products as its officers see it: narrative, labels, and what became of it at each recipient.
+
+    Raises:
+        NotFound: no such product, or no such version of it.
+    """
     with node.store.read() as unit:
         names = names_of(unit)
         product = unit.products.product(id, version)
+        recipients = [
+            {"name": names.get(fate.release.recipient, fate.release.recipient)} | fate.document()
+            for fate in fates(unit, product)
+        ]
 
     def words(label: Label) -> str:
         return describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339)
@@ -245,6 +336,7 @@ def product_document(node: Node, id: str, version: int | None) -> dict[str, Any]
         "portions": [
             {"portion": p.number, "label": words(p.label), "text": p.text} for p in product.portions
         ],
+        "recipients": recipients,
     }
 
 
@@ -269,7 +361,8 @@ def verify_receipts(node: Node) -> list[VerifiedReceipt]:
         for receipt in unit.mail.receipts():
             if receipt.carrier not in carriers:
                 carriers[receipt.carrier] = holds(unit, node, unit.mail.incoming(receipt.carrier))
-            good = carriers[receipt.carrier] and unit.mail.by_name(receipt.message) is not None
+            about = unit.mail.by_name(receipt.message)
+            good = carriers[receipt.carrier] and about is not None and about.to == receipt.sender
             rows.append(_verified(receipt, names, good=good))
         return rows
 
@@ -292,34 +385,24 @@ def node_status(node: Node) -> dict[str, Any]:
     with node.store.read() as unit:
         counters = unit.directory.counters()
         checkpoint = unit.journal.checkpoint()
-        skew = unit.directory.get("skew")
         return {
             "party": node.party,
             "name": node.name,
             "country": node.country,
             "realm": node.realm,
-            "stored": unit.objects.count(HOME, Query()),
+            "account": public_key(node.keyring.secret("account")).hex(),
+            "stored": unit.objects.count(HOME, EVERYTHING),
             "imported": counters.get("imported", 0),
             "sent": counters.get("sent", 0),
             "received": counters.get("received", 0),
             "admitted": counters.get("admitted", 0),
             "quarantined": counters.get("quarantined", 0),
             "refused": counters.get("refused", 0),
-            "withheld": withheld(unit),
-            "releases": [
-                {
-                    "product": r.product,
-                    "version": r.version,
-                    "to": r.recipient,
-                    "objects": r.objects,
-                    "redacted": r.redacted,
-                    "state": r.state,
-                    "approved": None if r.approved_at is None else rfc3339(r.approved_at),
-                    "released": None if r.released_at is None else rfc3339(r.released_at),
-                    "withheld": [{"clause": w.clause, "count": w.count} for w in r.withheld],
-                }
-                for r in unit.products.releases()
-            ],
+            "refused_by": _refused_by(counters),
+            TEXTS_QUARANTINED: counters.get(TEXTS_QUARANTINED, 0),
+            TEXTS_REFUSED: counters.get(TEXTS_REFUSED, 0),
+            "withheld": _withheld(unit),
+            "releases": [_released(release) for release in unit.products.releases()],
             "matches": [{"value": m.value, "at": m.at, "from": m.source} for m in unit.mail.matches()],
             "receipts": {"total": len(receipts), "verified": sum(r.verified for r in receipts)},
             "feedback": _feedback(unit),
@@ -331,27 +414,84 @@ def node_status(node: Node) -> dict[str, Any]:
             "jobs": unit.jobs.waiting(),
             "introductions": [{"party": p, "at": rfc3339(at)} for p, at in unit.directory.introductions()],
             "partners": [
-                {
-                    "party": p.fingerprint,
-                    "name": p.name,
-                    "card": p.card_version,
-                    "can_write_to": unit.directory.package(p.fingerprint, ours=False) is not None,
-                }
-                for p in unit.directory.parties()
-                if p.fingerprint != node.party
+                _partner(unit, party) for party in unit.directory.parties() if party.fingerprint != node.party
             ],
-            "clock_skew": None if skew is None else skew.decode(),
+            "restored": restored(unit) or None,
+            "clock_skew": _skews(unit) or None,
+            "not_understood": _not_understood(unit),
+            "evidence": counted(unit),
             "log": {
                 "size": unit.journal.size(),
                 "checkpoint": checkpoint[0] if checkpoint else 0,
+                "incarnation": (unit.directory.get(INCARNATION) or b"").hex(),
+                "closed": [
+                    {"incarnation": log.incarnation.hex(), "size": log.size} for log in unit.journal.closed()
+                ],
             },
         }
 
 
+def _released(release: Release) -> dict[str, Any]:
+    return {
+        "product": release.product,
+        "version": release.version,
+        "to": release.recipient,
+        "objects": release.objects,
+        "redacted": release.redacted,
+        "state": release.state,
+        "approved": None if release.approved_at is None else rfc3339(release.approved_at),
+        "released": None if release.released_at is None else rfc3339(release.released_at),
+        "withheld": [{"clause": w.clause, "count": w.count} for w in release.withheld],
+    }
+
+
+def _partner(unit: Unit, party: Party) -> dict[str, Any]:
+    return {
+        "party": party.fingerprint,
+        "name": party.name,
+        "card": party.card_version,
+        "can_write_to": unit.directory.package(party.fingerprint, ours=False) is not None,
+    }
+
+
+def _refused_by(counters: dict[str, int]) -> list[dict[str, Any]]:
+    """Objects refused here, by the clause that refused them."""
+    found = sorted((name, count) for name, count in counters.items() if name.startswith(REFUSED_BY))
+    return [{"clause": name.removeprefix(REFUSED_BY), "count": count} for name, count in found]
+
+
+def _skews(unit: Unit) -> str:
+    """Whose messages are held, since they come from ahead of this node's clock, and by how much."""
+    words = (unit.directory.get(SKEW + party.fingerprint) for party in unit.directory.parties())
+    return "; ".join(each.decode() for each in words if each)
+
+
+def _not_understood(unit: Unit) -> list[dict[str, Any]]:
+    """Messages of this node that partners do not understand, oldest first: they were given up."""
+    told = []
+    for carrier in unit.mail.incoming_of("not-understood"):
+        notice, _ = decode_payload(carrier.payload, NotUnderstoodNotice)
+        message = unit.mail.by_name(notice.message)
+        if message is not None and message.to == carrier.sender:
+            told.append(
+                {
+                    "by": carrier.sender,
+                    "message": notice.message.hex(),
+                    "kind": message.kind,
+                    "what": notice.what,
+                    "at": rfc3339(carrier.arrived),
+                }
+            )
+    return told
+
+
 def _feedback(unit: Unit) -> list[dict[str, Any]]:
-    """What partners said of this node's products, oldest first."""
+    """What partners said of this node's products and an agreement let them say, oldest first."""
     said = []
+    admitted = {g.message for g in unit.mail.quarantined(state=ADMITTED) if g.kind == "feedback"}
     for message in unit.mail.incoming_of("feedback"):
+        if message.outcome != ADMITTED and message.name not in admitted:
+            continue
         report, _ = decode_payload(message.payload, FeedbackReport)
         said.append(
             {
@@ -367,7 +507,7 @@ def _feedback(unit: Unit) -> list[dict[str, Any]]:
     return said
 
 
-def withheld(unit: Unit) -> list[dict[str, Any]]:
+def _withheld(unit: Unit) -> list[dict[str, Any]]:
     """Objects withheld from recipients by clause, over every release that went out."""
     totals: dict[str, int] = {}
     for release in unit.products.releases():

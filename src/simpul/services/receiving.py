@@ -10,13 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from simpul.domain.mail import Incoming, Receipt
-from simpul.errors import Malformed, NotUnderstood, PartnerFault, PolicyRefusal, Unopenable
+from simpul.domain.mail import (
+    ADMITTED,
+    QUARANTINED,
+    REFUSED,
+    TEXTS_QUARANTINED,
+    TEXTS_REFUSED,
+    Incoming,
+    Receipt,
+)
+from simpul.domain.parties import is_fingerprint
+from simpul.domain.products import Precedence
+from simpul.errors import (
+    InputFault,
+    Malformed,
+    Misdirected,
+    NotUnderstood,
+    PartnerFault,
+    PolicyRefusal,
+    Refusal,
+    SimpulError,
+    Unopenable,
+)
 from simpul.ports import Mailbox, Unit
 from simpul.protocol import payloads
 from simpul.protocol.envelope import (
@@ -29,19 +50,33 @@ from simpul.protocol.envelope import (
     require_suite,
     unseal,
 )
-from simpul.protocol.log import conflicting, open_checkpoint, read_origin
+from simpul.protocol.log import conflicting, open_checkpoint, parse_checkpoint, read_origin
 from simpul.protocol.mailboxes import CONTACT
 from simpul.protocol.message import Message, check_expiry, is_ahead
-from simpul.protocol.receipts import ReceiptLine, from_ack
-from simpul.services import admitting, answering, connecting
-from simpul.services.admitting import ADMITTED, REFUSED
+from simpul.protocol.receipts import ReceiptLine, from_ack, highest
+from simpul.services import admitting, answering, connecting, evidence, healing, withdrawing
 from simpul.services.agreeing import by_hash, take_step
 from simpul.services.auditing import RECEIVED, record, record_crossing
 from simpul.services.connecting import card_of
 from simpul.services.node import Node
-from simpul.services.posting import post
+from simpul.services.posting import NORMAL, URGENT, post
+from simpul.services.times import HOUR, SKEW
 
 DONE: Final = "done"
+
+COMPLAINTS_AN_HOUR: Final = 256
+"""Unopenable envelopes that a partner is told of in an hour; it seals anew by itself what stays unacknowledged."""
+
+WORDS_QUOTED: Final = 256
+"""Characters of a partner's own words that a notice about them repeats."""
+
+TOLD_MOST: Final = 64
+"""Messages of one party of which it is remembered that it was told that they are not understood."""
+
+VOID_LIMIT: Final = 1 << 20
+"""Numbers that one range of a void may fill."""
+
+_URGENT: Final = frozenset(precedence.value for precedence in Precedence if precedence.urgent)
 
 
 class Fate(Enum):
@@ -53,15 +88,25 @@ class Fate(Enum):
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """One envelope's fate. Counts are objects, of a message that had not been seen before."""
+    """One envelope's fate. Counts are objects, of a message that had not been seen before (else it is `repeated`).
+
+    `outcome` is what is recorded of the message (`domain.mail.Incoming`), empty where nothing was.
+    """
 
     fate: Fate
     kind: str = ""
+    outcome: str = ""
     admitted: int = 0
     quarantined: int = 0
     refused: int = 0
     receipts: int = 0
     problem: str = ""
+    repeated: bool = False
+
+    @property
+    def useless(self) -> bool:
+        """Whether it brought nothing that was not here already."""
+        return self.repeated or self.fate is Fate.FAULTY
 
     @property
     def objects(self) -> int:
@@ -91,9 +136,13 @@ class _Unknown(Malformed):
     """From somebody whose card is not here."""
 
 
+Meaning = Callable[[Unit, Node, Opened], Received]
+"""What a message does inside the transaction that records it."""
+
+
 def _mailbox(node: Node, sealed: Sealed) -> Mailbox:
     with node.store.read() as unit:
-        contact = connecting.contact_mailbox(node, unit)
+        contact = connecting.contact_mailbox(unit, node)
         if contact is not None and contact.tag == sealed.tag:
             return contact
         box = unit.directory.mailbox(sealed.tag)
@@ -118,8 +167,19 @@ def _unseal(node: Node, sealed: Sealed, box: Mailbox) -> Unsealed:
 def _tell_unopenable(node: Node, box: Mailbox, sealed: Sealed) -> None:
     notice = payloads.UnopenableNotice(envelopes=(payloads.Sealed(tag=sealed.tag, envelope=sealed.name),))
     with node.store.write() as unit:
+        if not _may_complain(unit, node, box.party):
+            return
         post(unit, node, box.party, notice, lane=CONTACT)
         record(unit, node, "unopenable", {"from": box.party, "envelope": sealed.name.hex()})
+
+
+def _may_complain(unit: Unit, node: Node, party: str) -> bool:
+    """Whether a party may be told of one more, by the hour: a relay can make up envelopes without end."""
+    hour, name = node.clock() // HOUR, f"unopenable:{party}"
+    last, _, count = (unit.directory.get(name) or b"").decode().partition(" ")
+    told = int(count) if last == str(hour) else 0
+    unit.directory.put(name, f"{hour} {told + 1}".encode())
+    return told < COMPLAINTS_AN_HOUR
 
 
 def _verify(node: Node, unsealed: Unsealed) -> Opened:
@@ -127,6 +187,8 @@ def _verify(node: Node, unsealed: Unsealed) -> Opened:
     with node.store.read() as unit:
         card = card_of(unit, unsealed.sender)
     if card is None:
+        if not is_fingerprint(unsealed.sender):
+            raise Malformed("the sender's name is no fingerprint", input="envelope", where="from")
         if unsealed.kind == "hello":
             with node.store.write() as unit:
                 unit.directory.add_introduction(unsealed.sender, b"", node.clock())
@@ -145,60 +207,82 @@ def _verify(node: Node, unsealed: Unsealed) -> Opened:
 def _tell_not_understood(node: Node, unsealed: Unsealed, fault: NotUnderstood) -> None:
     # The signatures hold, so this is the sender's own word: it learns by a signed notice what was not understood.
     notice = payloads.NotUnderstoodNotice(
-        message=unsealed.name, stream=bytes(16), number=0, kind=unsealed.kind, what=fault.message
+        message=unsealed.name,
+        stream=bytes(16),
+        number=0,
+        kind=unsealed.kind[:WORDS_QUOTED],
+        what=fault.message[:WORDS_QUOTED],
     )
     with node.store.write() as unit:
-        post(unit, node, unsealed.sender, notice)
-        record(unit, node, "not-understood", {"from": unsealed.sender, "message": unsealed.name.hex()})
+        _send_not_understood(unit, node, unsealed.sender, notice)
+
+
+def _send_not_understood(unit: Unit, node: Node, sender: str, notice: payloads.NotUnderstoodNotice) -> None:
+    """Tell the sender once: it may send the same message many times before it hears."""
+    name = f"not-understood:{sender}"
+    told = unit.directory.get(name) or b""
+    if notice.message in {told[at : at + 32] for at in range(0, len(told), 32)}:
+        return
+    unit.directory.put(name, (told + notice.message)[-32 * TOLD_MOST :])
+    post(unit, node, sender, notice)
+    record(unit, node, "not-understood", {"from": sender, "message": notice.message.hex()})
 
 
 def _hold(node: Node, opened: Opened) -> Received:
     seconds = (opened.message.created - node.clock()) // 1_000_000
     words = f"{opened.message.sender[:10]} is {seconds} s ahead of this node's clock"
     with node.store.write() as unit:
-        unit.directory.put("skew", words.encode())
+        unit.directory.put(SKEW + opened.message.sender, words.encode())
     return Received(fate=Fate.HELD, kind=opened.kind.name, problem=f"a message is held: {words}")
 
 
 def _take(node: Node, opened: Opened) -> Received:
     """Store a verified message with all that follows from it, in one transaction."""
-    prepared, fault = None, None
+    meaning: Meaning = _nothing
     with node.store.read() as unit:
         before = unit.mail.outcome(opened.message.sender, opened.name)
     if before is None:
         try:
             _check(node, opened)
-            prepared = admitting.prepare(node, opened) if opened.kind.name == "release" else None
-        except (PartnerFault, PolicyRefusal) as refusal:
-            fault = refusal
+            meaning = _meaning(node, opened)
+        except (PartnerFault, InputFault, PolicyRefusal) as refusal:
+            meaning = partial(_refuse, fault=refusal)
+    try:
+        return _store(node, opened, meaning)
+    except (PartnerFault, InputFault, Refusal) as refusal:
+        # What its kind had changed before it failed was undone with the transaction: the message is refused as a whole.
+        return _store(node, opened, partial(_refuse, fault=refusal))
+
+
+def _meaning(node: Node, opened: Opened) -> Meaning:
+    """What the message will do. A part is proven and decided here, so that its transaction is short."""
+    if opened.kind.name == "release":
+        return partial(_release, prepared=admitting.prepare(node, opened))
+    return _BY_KIND[opened.kind.name]
+
+
+def _store(node: Node, opened: Opened, meaning: Meaning) -> Received:
     with node.store.write() as unit:
         message = opened.message
+        if unit.directory.get(SKEW + message.sender):
+            unit.directory.put(SKEW + message.sender, b"")  # its clock, or this one, was set right
         # (1) seen before: the same outcome, and the ack is owed again
         if unit.mail.outcome(message.sender, opened.name) is not None:
-            unit.mail.owe_ack(message.sender)
-            return Received(fate=Fate.TAKEN, kind=opened.kind.name)
+            unit.mail.owe_ack(message.sender, message.stream)
+            return Received(fate=Fate.TAKEN, kind=opened.kind.name, repeated=True)
         # (2) another message under this number is evidence against its sender
         known = unit.mail.numbered(message.sender, message.stream, message.number)
         if known is not None:
-            return _evidence(unit, node, opened, known)
+            problem = evidence.keep_messages(unit, node, opened, known)
+            return Received(fate=Fate.FAULTY, kind=opened.kind.name, problem=problem)
         # (3) what every message carries
         _take_acks(unit, node, message)
+        healing.give_back(unit, node, message)
         problem = _take_checkpoint(unit, node, message)
-        # (4) what this kind means
-        received = _by_kind(unit, node, opened, prepared, fault)
+        # (4) what it means, or that it is refused
+        received = meaning(unit, node, opened)
         _record(unit, node, opened, received)
-        return received if not problem else Received(fate=Fate.TAKEN, kind=opened.kind.name, problem=problem)
-
-
-def _by_kind(
-    unit: Unit, node: Node, opened: Opened, prepared: Any, fault: PartnerFault | PolicyRefusal | None
-) -> Received:
-    if fault is None:
-        try:
-            return _BY_KIND[opened.kind.name](unit, node, opened, prepared)
-        except (PartnerFault, PolicyRefusal) as refusal:
-            fault = refusal
-    return _refuse(unit, node, opened, fault)
+        return replace(received, problem="; ".join(filter(None, (received.problem, problem))))
 
 
 def _check(node: Node, opened: Opened) -> None:
@@ -215,13 +299,6 @@ def _check(node: Node, opened: Opened) -> None:
 
 def _record(unit: Unit, node: Node, opened: Opened, received: Received) -> None:
     message, now = opened.message, node.clock()
-    outcome = (
-        DONE
-        if not opened.kind.content
-        else REFUSED
-        if received.refused and not received.admitted
-        else ADMITTED
-    )
     unit.mail.receive(
         Incoming(
             sender=message.sender,
@@ -234,7 +311,7 @@ def _record(unit: Unit, node: Node, opened: Opened, received: Received) -> None:
             signatures=opened.unsealed.signatures,
             payload=b"" if opened.kind.name == "release" else opened.payload,
             card_version=message.card,
-            outcome=outcome,
+            outcome=received.outcome,
             objects=received.objects,
             arrived=now,
         )
@@ -247,7 +324,7 @@ def _record(unit: Unit, node: Node, opened: Opened, received: Received) -> None:
     )
 
 
-def _refuse(unit: Unit, node: Node, opened: Opened, fault: PartnerFault | PolicyRefusal) -> Received:
+def _refuse(unit: Unit, node: Node, opened: Opened, *, fault: SimpulError) -> Received:
     """Record a message that must not be used, and answer content with a signed receipt."""
     message = opened.message
     if opened.kind.content:
@@ -259,83 +336,102 @@ def _refuse(unit: Unit, node: Node, opened: Opened, fault: PartnerFault | Policy
         "refusal",
         {"from": message.sender, "message": opened.name.hex(), "kind": message.kind, "why": fault.code},
     )
-    return Received(fate=Fate.TAKEN, kind=opened.kind.name, problem=f"{fault.code}: {fault.message}")
-
-
-def _evidence(unit: Unit, node: Node, opened: Opened, known: bytes) -> Received:
-    record(
-        unit,
-        node,
-        "evidence",
-        {"from": opened.message.sender, "known": known.hex(), "other": opened.name.hex()},
-    )
     return Received(
-        fate=Fate.FAULTY,
-        kind=opened.kind.name,
-        problem=f"{opened.message.sender[:10]} signed two messages under one number; both are kept as evidence",
+        fate=Fate.TAKEN, kind=opened.kind.name, outcome=REFUSED, problem=f"{fault.code}: {fault.message}"
     )
 
 
 def _take_acks(unit: Unit, node: Node, message: Message) -> None:
     """Close what the partner acknowledges.
 
-    An ack for what this home never sent shows that the home is a copy from before: it is noted, and no checkpoint is
-    signed any more (PROTOCOL §7, §8).
+    An ack for what this home never sent shows that the home is a copy from before (`healing`).
     """
     for ack in message.acks:
         state = from_ack(ack)
-        highest = max([state.up_to, *(last for _, last in state.ranges)])
-        if highest > unit.mail.highest_number(message.sender, state.stream):
-            unit.directory.put(
-                "restored", f"{message.sender} acknowledges what this home never sent".encode()
-            )
-            record(
-                unit,
-                node,
-                "rollback",
-                {"from": message.sender, "stream": state.stream.hex(), "number": highest},
-            )
-            continue
-        unit.mail.acked(message.sender, state)
+        if highest(state) > unit.mail.highest_number(message.sender, state.stream):
+            healing.take_beyond(unit, node, message.sender, state)
+        for closed in unit.mail.acked(message.sender, state):
+            # Killed between handing it over and noting that: the partner's word says that it went.
+            if closed.attempt == 0 and closed.objects:
+                unit.directory.count("sent", closed.objects)
+    healing.take_answer(unit, message)
 
 
 def _take_checkpoint(unit: Unit, node: Node, message: Message) -> str:
-    """Keep a partner's checkpoint; two that contradict each other are portable proof of cheating."""
+    """Keep the checkpoint that a message carries; returns what is wrong with it. The message stands by itself."""
     if not message.checkpoint:
         return ""
-    card = card_of(unit, message.sender)
-    if card is None:
-        return ""
-    note = message.checkpoint.encode()
     try:
-        checkpoint = open_checkpoint(note, card.realm(node.realm).log_key)
-        party, realm, _ = read_origin(checkpoint.origin)
+        return _keep_checkpoint(unit, node, message.sender, message.checkpoint.encode())
     except PartnerFault as fault:
         return f"a checkpoint of {message.sender[:10]} does not hold: {fault.message}"
-    if (party, realm) != (message.sender, node.realm):
-        return f"{message.sender[:10]} sent a checkpoint of another log"
-    known = unit.directory.get(f"checkpoint-size:{checkpoint.origin}:{checkpoint.size}")
-    if known is not None and conflicting(checkpoint, open_checkpoint(known, card.realm(node.realm).log_key)):
-        record(unit, node, "evidence", {"from": message.sender, "size": checkpoint.size})
-    unit.directory.put(f"checkpoint-size:{checkpoint.origin}:{checkpoint.size}", note)
-    unit.journal.put_partner_checkpoint(message.sender, checkpoint.size, note)
+
+
+def _keep_checkpoint(unit: Unit, node: Node, sender: str, note: bytes) -> str:
+    """Keep a partner's checkpoint. Two that contradict each other are portable proof of cheating: returns the words.
+
+    Raises:
+        PartnerFault: it does not verify, or is of another log.
+    """
+    card = card_of(unit, sender)
+    if card is None:
+        raise Misdirected("a checkpoint of a party that is not known here", input="checkpoint")
+    checkpoint = open_checkpoint(note, card.realm(node.realm).log_key)
+    party, realm, _ = read_origin(checkpoint.origin)
+    if (party, realm) != (sender, node.realm):
+        raise Misdirected("a checkpoint of another log", input="checkpoint", where="origin")
+    known = unit.journal.partner_notes(sender, checkpoint.origin, checkpoint.size)
+    if not known:
+        unit.journal.put_partner_checkpoint(sender, checkpoint.origin, checkpoint.size, note)
+    elif conflicting(checkpoint, parse_checkpoint(known[0]).checkpoint):
+        return evidence.keep_checkpoints(unit, node, sender, (known[0], note))
     return ""
 
 
 # By kind.
 
 
-def _nothing(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received:
-    del unit, node, prepared
-    return Received(fate=Fate.TAKEN, kind=opened.kind.name)
+def _nothing(unit: Unit, node: Node, opened: Opened) -> Received:
+    del unit, node
+    return Received(fate=Fate.TAKEN, kind=opened.kind.name, outcome=DONE)
 
 
-def _procedure(take: Callable[[Unit, Node, Opened], None]) -> Callable[..., Received]:
-    def handle(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received:
+def _procedure(take: Callable[[Unit, Node, Opened], None]) -> Meaning:
+    def handle(unit: Unit, node: Node, opened: Opened) -> Received:
         take(unit, node, opened)
-        return _nothing(unit, node, opened, prepared)
+        return _nothing(unit, node, opened)
 
     return handle
+
+
+def _report(take: Callable[[Unit, Node, Opened], ReceiptLine]) -> Meaning:
+    def handle(unit: Unit, node: Node, opened: Opened) -> Received:
+        return _answered(unit, node, opened, take(unit, node, opened))
+
+    return handle
+
+
+def _answered(unit: Unit, node: Node, opened: Opened, line: ReceiptLine, lane: str = NORMAL) -> Received:
+    """Content was decided: its sender gets the receipt, and the same word is recorded here."""
+    post(unit, node, opened.message.sender, payloads.ReceiptList(receipts=(line,)), lane=lane)
+    return Received(
+        fate=Fate.TAKEN,
+        kind=opened.kind.name,
+        outcome=line.outcome,
+        problem=_not_taken_in(opened, line),
+        admitted=line.counts.get(ADMITTED, 0),
+        quarantined=line.counts.get(QUARANTINED, 0),
+        refused=line.counts.get(REFUSED, 0),
+    )
+
+
+def _not_taken_in(opened: Opened, line: ReceiptLine) -> str:
+    """What of a message the counts of objects do not show, in words."""
+    what = f"a {opened.kind.name} of {opened.message.sender[:10]}"
+    if opened.kind.name == "feedback":
+        return "" if line.outcome == ADMITTED else f"{what} was {line.outcome}"
+    kept, refused = line.counts.get(TEXTS_QUARANTINED, 0), line.counts.get(TEXTS_REFUSED, 0)
+    return f"narrative in {what}: {kept} texts quarantined, {refused} refused" if kept or refused else ""
 
 
 def _cards(unit: Unit, node: Node, opened: Opened) -> None:
@@ -353,28 +449,6 @@ def _void(unit: Unit, node: Node, opened: Opened) -> None:
         unit.mail.fill(opened.message.sender, void.stream, first, last)
 
 
-VOID_LIMIT: Final = 1 << 20
-
-
-def _unopenable(unit: Unit, node: Node, opened: Opened) -> None:
-    """The partner could not open an envelope: the same message is sealed anew, as soon as there are keys for it."""
-    notice, _ = payloads.decode_payload(opened.payload, payloads.UnopenableNotice)
-    for each in notice.envelopes:
-        message = unit.mail.by_envelope(each.envelope)
-        if message is not None and message.to == opened.message.sender:
-            unit.mail.postpone(message.id, node.clock())
-
-
-def _not_understood(unit: Unit, node: Node, opened: Opened) -> None:
-    notice, _ = payloads.decode_payload(opened.payload, payloads.NotUnderstoodNotice)
-    record(
-        unit,
-        node,
-        "not-understood-by",
-        {"party": opened.message.sender, "message": notice.message.hex(), "kind": notice.kind},
-    )
-
-
 def _not_yet(unit: Unit, node: Node, opened: Opened) -> None:
     """A kind that the wire knows and this version does not act on: its sender is told, by a signed notice."""
     message = opened.message
@@ -385,12 +459,11 @@ def _not_yet(unit: Unit, node: Node, opened: Opened) -> None:
         kind=message.kind,
         what=f"this node does not act on a {message.kind} yet",
     )
-    post(unit, node, message.sender, notice)
-    record(unit, node, "not-understood", {"from": message.sender, "message": opened.name.hex()})
+    _send_not_understood(unit, node, message.sender, notice)
 
 
-def _receipts(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received:
-    del node, prepared
+def _receipts(unit: Unit, node: Node, opened: Opened) -> Received:
+    del node
     listed, _ = payloads.decode_payload(opened.payload, payloads.ReceiptList)
     unit.mail.add_receipts(
         [
@@ -405,61 +478,41 @@ def _receipts(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received
             for line in listed.receipts
         ]
     )
-    return Received(fate=Fate.TAKEN, kind=opened.kind.name, receipts=len(listed.receipts))
+    return Received(fate=Fate.TAKEN, kind=opened.kind.name, outcome=DONE, receipts=len(listed.receipts))
 
 
-def _checkpoint(unit: Unit, node: Node, opened: Opened) -> None:
+def _checkpoint(unit: Unit, node: Node, opened: Opened) -> Received:
+    """The sender's newest checkpoint, or one of this node's own that it gives back (spec/log.md)."""
     notice, _ = payloads.decode_payload(opened.payload, payloads.CheckpointNotice)
-    problem = _take_checkpoint(unit, node, replace(opened.message, checkpoint=notice.note))
-    if problem:
-        raise Malformed(problem, input="checkpoint")
+    note = notice.note.encode()
+    owner, _, _ = read_origin(parse_checkpoint(note).checkpoint.origin)
+    if owner == node.party:
+        healing.take_returned(unit, node, opened.message.sender, note)
+        return _nothing(unit, node, opened)
+    return replace(
+        _nothing(unit, node, opened), problem=_keep_checkpoint(unit, node, opened.message.sender, note)
+    )
 
 
-def _release(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received:
+def _release(unit: Unit, node: Node, opened: Opened, *, prepared: admitting.Prepared) -> Received:
     line = admitting.take(unit, node, opened, prepared)
-    post(unit, node, opened.message.sender, payloads.ReceiptList(receipts=(line,)), lane=_lane_of(prepared))
-    return Received(
-        fate=Fate.TAKEN,
-        kind=opened.kind.name,
-        admitted=line.counts["admitted"],
-        quarantined=line.counts["quarantined"],
-        refused=line.counts["refused"],
-    )
+    lane = URGENT if prepared.part.manifest.precedence in _URGENT else NORMAL
+    return _answered(unit, node, opened, line, lane)
 
 
-def _lane_of(prepared: admitting.Prepared) -> str:
-    return "urgent" if prepared.part.manifest.precedence in ("flash", "immediate") else "normal"
-
-
-def _report(unit: Unit, node: Node, opened: Opened, prepared: Any) -> Received:
-    del prepared
-    line = (answering.take_sighting if opened.kind.name == "sighting" else answering.take_feedback)(
-        unit, node, opened
-    )
-    post(unit, node, opened.message.sender, payloads.ReceiptList(receipts=(line,)))
-    return Received(
-        fate=Fate.TAKEN,
-        kind=opened.kind.name,
-        admitted=line.counts.get("admitted", 0),
-        quarantined=line.counts.get("quarantined", 0),
-        refused=line.counts.get("refused", 0),
-    )
-
-
-_BY_KIND: Final[dict[str, Callable[[Unit, Node, Opened, Any], Received]]] = {
+_BY_KIND: Final[dict[str, Meaning]] = {
     "hello": _procedure(connecting.take_hello),
     "keys": _procedure(connecting.take_package),
     "ack": _nothing,
     "void": _procedure(_void),
-    "unopenable": _procedure(_unopenable),
-    "not-understood": _procedure(_not_understood),
+    "unopenable": _procedure(withdrawing.take_unopenable),
+    "not-understood": _procedure(withdrawing.take_not_understood),
     "agreement-step": _procedure(take_step),
     "card": _procedure(_cards),
     "receipt": _receipts,
-    "checkpoint": _procedure(_checkpoint),
+    "checkpoint": _checkpoint,
     "recall": _procedure(_not_yet),
-    "release": _release,
-    "sighting": _report,
-    "feedback": _report,
+    "sighting": _report(answering.take_sighting),
+    "feedback": _report(answering.take_feedback),
 }
-"""What each kind of `protocol.message.KINDS` means here."""
+"""What each kind of `protocol.message.KINDS` means here; a release is prepared first, see `_meaning`."""

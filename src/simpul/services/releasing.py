@@ -22,7 +22,7 @@ from simpul.domain.labels import Label
 from simpul.domain.objects import ObjectKey
 from simpul.domain.policy import Outcome
 from simpul.domain.products import Approval, Product
-from simpul.domain.releases import OBJECT, Release, ReleaseLeaf, Withheld
+from simpul.domain.releases import OBJECT, Release, ReleaseLeaf, ReleaseState, Withheld
 from simpul.errors import ApprovalRefusal, PolicyRefusal
 from simpul.ports import Unit
 from simpul.protocol.canonical import Bytes16, Bytes32, Wire, decode, encode
@@ -52,7 +52,7 @@ from simpul.services.enrolling import Signer, public_key
 from simpul.services.node import Node
 from simpul.services.posting import drawn, expiry
 from simpul.services.querying import party_of
-from simpul.services.rendering import GOES, RenderedText, Rendering
+from simpul.services.rendering import RenderedText, Rendering
 
 Progress = Callable[[int], None]
 
@@ -101,12 +101,12 @@ def approve(
     """Approve a product for each recipient, as a person who did not draft it.
 
     The first approval fixes manifest and salts; a further person's approval signs the same manifest, as long as
-    nothing has changed since.
+    nothing has changed since. It is given for all recipients or, if one of them may not get it, for none.
 
     Raises:
         NotFound: the product or a recipient.
         ApprovalRefusal: the signer drafted it, or it was released already.
-        PolicyRefusal: nothing of it may go to a recipient; names the clause that withholds the cover sheet.
+        PolicyRefusal: nothing of it may go to a recipient; names the clause that withholds it.
     """
     with node.store.read() as unit:
         found = unit.products.product(product)
@@ -117,11 +117,15 @@ def approve(
             input="--as",
             do="a second person must approve it",
         )
-    return [_approve(node, signer, found, party, progress) for party in parties]
+    fixed = [
+        _standing(node, found, party) or _fix(node, found, party, progress)
+        for party in dict.fromkeys(parties)
+    ]
+    with node.store.write() as unit:
+        return [_approve(unit, node, signer, each) for each in fixed]
 
 
-def _approve(node: Node, signer: Signer, product: Product, recipient: str, progress: Progress) -> Release:
-    release = _standing(node, product, recipient) or _fix(node, product, recipient, progress)
+def _approve(unit: Unit, node: Node, signer: Signer, release: Release) -> Release:
     statement = encode(_statement(release))
     approval = Approval(
         user=signer.name,
@@ -130,26 +134,25 @@ def _approve(node: Node, signer: Signer, product: Product, recipient: str, progr
         signatures=signer.sign(payload_type("approval", node.realm), statement),
         at=node.clock(),
     )
-    with node.store.write() as unit:
-        unit.products.add_approval(release.id, approval)
-        count = len({a.user for a in unit.products.approvals(release.id)})
-        if count >= release.needed:
-            release = replace(release, state="approved", approved_at=release.approved_at or approval.at)
-            unit.products.update_release(release)
-        record(
-            unit,
-            node,
-            "approval",
-            {
-                "by": signer.name,
-                "key": approval.key.hex(),
-                "statement": statement.hex(),
-                "signatures": [s.hex() for s in approval.signatures],
-                "product": product.id,
-                "version": product.version,
-                "to": recipient,
-            },
-        )
+    unit.products.add_approval(release.id, approval)
+    if len({a.user for a in unit.products.approvals(release.id)}) >= release.needed:
+        at = release.approved_at or approval.at
+        release = replace(release, state=ReleaseState.APPROVED, approved_at=at)
+        unit.products.update_release(release)
+    record(
+        unit,
+        node,
+        "approval",
+        {
+            "by": signer.name,
+            "key": approval.key.hex(),
+            "statement": statement.hex(),
+            "signatures": [s.hex() for s in approval.signatures],
+            "product": release.product,
+            "version": release.version,
+            "to": release.recipient,
+        },
+    )
     return release
 
 
@@ -157,15 +160,21 @@ def _standing(node: Node, product: Product, recipient: str) -> Release | None:
     """The release that is fixed for this recipient already, if nothing has changed since."""
     with node.store.read() as unit:
         release = unit.products.release(product.id, product.version, recipient)
-        if release is None or release.state == "void":
+        if release is None:
             return None
-        if release.state == "released":
+        if release.state is ReleaseState.RELEASED:
             raise ApprovalRefusal(
                 "this version was released to this party already",
                 input=product.id,
                 do="make a new version: `simpul product new --revise`",
             )
-        return release if release.policy == _rendering(unit, node, product, recipient).policy() else None
+        return release if _unchanged(release, _rendering(unit, node, product, recipient)) else None
+
+
+def _unchanged(release: Release, now: Rendering) -> bool:
+    """Whether what would be decided now is what was fixed then: the same inputs, and no date between has passed."""
+    expired = release.valid_until is not None and now.at >= release.valid_until
+    return not expired and release.policy == now.policy()
 
 
 def _rendering(unit: Unit, node: Node, product: Product, recipient: str) -> Rendering:
@@ -177,7 +186,7 @@ def _fix(node: Node, product: Product, recipient: str, progress: Progress) -> Re
     """Render, salt and store, in batches; a release whose storing was interrupted never becomes `fixed`."""
     with node.store.read() as unit:
         fixed = _Fixing(_rendering(unit, node, product, recipient), node, progress).run()
-    unfinished = replace(fixed.release, state="void")
+    unfinished = replace(fixed.release, state=ReleaseState.FIXING)
     with node.store.write() as unit:
         unit.products.add_release(unfinished)
     for start in range(0, len(fixed.leaves), LEAF_BATCH):
@@ -186,7 +195,7 @@ def _fix(node: Node, product: Product, recipient: str, progress: Progress) -> Re
     with node.store.write() as unit:
         earlier = unit.products.release(product.id, product.version, recipient)
         if earlier is not None:
-            unit.products.update_release(replace(earlier, state="void"))
+            unit.products.update_release(replace(earlier, state=ReleaseState.VOID))
         unit.products.set_leaf_hashes(fixed.release.id, fixed.hashes)
         unit.directory.put(_parts_name(fixed.release.id), encode(fixed.parts))
         unit.products.update_release(fixed.release)
@@ -217,6 +226,8 @@ class _Fixing:
             raise self._refusal(sheet.decision.clause)
         going = [t for t in texts if t.body is not None and t.label is not None]
         count = len(going) + self._rendering.carried
+        if count == 1:
+            raise self._refusal(self._main_clause(texts))
         position = self._positions(len(going), count)
         salts = self._node.entropy(SALT_LENGTH * count)
         lengths = [0] * count
@@ -326,12 +337,19 @@ class _Fixing:
             redacted=self._redacted,
             withheld=tuple(Withheld(clause=c, count=n) for c, n in sorted(self._withheld.items())),
             needed=max(agreement.terms.approvals, 2 if more else 1),
-            state="fixed",
+            state=ReleaseState.FIXED,
             created=self._rendering.at,
             approved_at=None,
             released_at=None,
+            valid_until=self._rendering.valid_until,
         )
         return _Fixed(release=release, leaves=leaves, hashes=hashes, parts=parts)
+
+    def _main_clause(self, texts: Sequence[RenderedText]) -> str:
+        """The clause that withholds most, where nothing but the cover sheet would go."""
+        clauses = Counter(each.clause for each in self._rendering.objects())
+        clauses.update(t.decision.clause for t in texts if t.body is None)
+        return clauses.most_common(1)[0][0] if clauses else "product.empty"
 
     def _refusal(self, clause: str) -> PolicyRefusal:
         why, change = self._rendering.words(clause)
@@ -373,14 +391,14 @@ def release(node: Node, signer: Signer, product: str, recipients: Sequence[str])
 def _checked(unit: Unit, node: Node, product: Product, recipient: str) -> Release:
     release = unit.products.release(product.id, product.version, recipient)
     # (1) there is something approved that has not gone yet
-    if release is None or release.state in ("fixed", "void"):
+    if release is None or release.state is ReleaseState.FIXED:
         raise ApprovalRefusal(
             "it is not approved for this party",
             input=product.id,
             where=recipient,
             do="have a second person run `simpul product approve`",
         )
-    if release.state == "released":
+    if release.state is ReleaseState.RELEASED:
         raise ApprovalRefusal("it was released to this party already", input=product.id, where=recipient)
     # (2) enough distinct people approved it, none of them the drafter, and each signature holds
     if len(_valid_approvals(unit, node, product, release)) < release.needed:
@@ -391,11 +409,9 @@ def _checked(unit: Unit, node: Node, product: Product, recipient: str) -> Releas
             do="have another person approve it",
         )
     # (3) what was approved is what would go now
-    rendering = _rendering(unit, node, product, recipient)
-    sheet = rendering.texts()[0]
-    if release.policy != rendering.policy() or sheet.decision.outcome > GOES:
+    if not _unchanged(release, _rendering(unit, node, product, recipient)):
         raise ApprovalRefusal(
-            "its approval is void: a label, the agreement or the product changed after it was given",
+            "its approval is void: a label, the agreement or the product changed, or a date passed, after it was given",
             input=product.id,
             where=recipient,
             do="preview it again, and have it approved again",
@@ -418,7 +434,7 @@ def _valid_approvals(unit: Unit, node: Node, product: Product, release: Release)
 def _release(unit: Unit, node: Node, signer: Signer, approved: Release) -> Release:
     now = node.clock()
     document = sign(KIND, node.realm, approved.manifest, SigningKey(node.keyring.secret("signing")))
-    released = replace(approved, state="released", released_at=now, signed=document.encode())
+    released = replace(approved, state=ReleaseState.RELEASED, released_at=now, signed=document.encode())
     unit.products.update_release(released)
     decision = encode(
         {

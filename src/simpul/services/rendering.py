@@ -7,9 +7,9 @@ Decisions are made once per set of labels, and bytes are decoded only where some
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -22,16 +22,20 @@ from simpul.domain.cutting import (
     REFERENCE_REQUIRED,
     REFERENCE_TEXT,
     Candidate,
+    Granted,
     Settled,
     cut,
     is_clear,
+    is_granted,
     mentions,
     settle,
 )
 from simpul.domain.labels import Label, view_for
+from simpul.domain.objects import ObjectKey
 from simpul.domain.policy import Decision, Outcome, PortionsDecision, Reason, decide, over_portions
 from simpul.domain.products import Product
 from simpul.domain.queries import HOME
+from simpul.domain.references import ids_in
 from simpul.domain.releases import PORTION, SHEET
 from simpul.formats.stix import object_of
 from simpul.ports import StoredHead, Unit
@@ -41,7 +45,7 @@ from simpul.protocol.sheets import Sheet, encode_portion, encode_sheet
 from simpul.services.agreeing import InForce
 from simpul.services.node import Node
 
-CUTTING_WORDS = {
+CUTTING_WORDS: Final = {
     PORTION_REQUIRED: (
         "it is not whole without a portion that the recipient may not get",
         "mark that portion wider, or move what it says into an optional property",
@@ -61,7 +65,7 @@ CUTTING_WORDS = {
 }
 """Why law 2 withholds, and what would have to change, by clause."""
 
-GOES = Outcome.NEEDS_APPROVAL
+GOES: Final = Outcome.NEEDS_APPROVAL
 """The most restrictive outcome with which something still goes, once it has the approvals it needs."""
 
 
@@ -117,10 +121,10 @@ class Rendering:
         return self.agreement.terms if self.agreement else None
 
     def decision(self, label: Label, originator: str) -> Decision:
-        """The decision for one label, made once."""
+        """The decision for one label, made once; a label whose words name what is not granted decides against itself."""
         key = (label_hash(label), originator)
         if key not in self._single:
-            self._single[key] = decide(
+            decided = decide(
                 label,
                 sender=self._node.party,
                 recipient=self.recipient,
@@ -129,7 +133,19 @@ class Rendering:
                 at=self.at,
                 originator=originator,
             )
+            named = [id for words in _words(label) for id in ids_in(words)]
+            self._single[key] = decided if self._all(self._granted_before, named) else _text_withheld(decided)
         return self._single[key]
+
+    @property
+    def valid_until(self) -> int | None:
+        """The earliest date that any decision read so far (microseconds UTC): from then on it may be another."""
+        dates = (decision.valid_until for decision in self._single.values())
+        return min((date for date in dates if date is not None), default=None)
+
+    @staticmethod
+    def _all(granted: Granted, ids: Iterable[str]) -> bool:
+        return all(is_granted(id, granted) for id in ids)
 
     def words(self, clause: str) -> tuple[str, str]:
         """Why a clause decided as it did, and what would have to change, in words for a person."""
@@ -155,8 +171,7 @@ class Rendering:
     @cached_property
     def settled(self) -> Settled:
         """Which of the permitted objects may go together."""
-        found = list(self._candidates())
-        return settle(lambda: found, load=self._load, granted=self._granted_before)
+        return settle(self._candidates, load=self._load, granted=self._granted_before)
 
     @property
     def carried(self) -> int:
@@ -165,6 +180,8 @@ class Rendering:
         return self._permitted - withheld
 
     def _candidates(self) -> Iterator[Candidate]:
+        """What the decision permits, streamed anew each time it is asked for: nothing is held for all objects."""
+        self._permitted = 0
         for head, raw in self._unit.products.members(self.product.id, self.product.version):
             decision = self._object_decision(head)
             if decision.outcome <= GOES:
@@ -176,8 +193,8 @@ class Rendering:
                     denied=_selectors(raw, decision.refused),
                 )
 
-    def _load(self, key: Any) -> dict[str, Any]:
-        value: dict[str, Any] = msgspec.json.decode(self._unit.objects.raw(HOME, key))
+    def _load(self, key: Hashable) -> dict[str, Any]:
+        value: dict[str, Any] = msgspec.json.decode(self._unit.objects.raw(HOME, cast("ObjectKey", key)))
         return value
 
     def _granted_before(self, id: str) -> bool:
@@ -241,19 +258,55 @@ class Rendering:
     # The cover sheet and the narrative.
 
     def texts(self) -> list[RenderedText]:
-        """The cover sheet first, then each portion."""
-        portions = [self._portion(p.number, p.text, p.label) for p in self.product.portions]
-        sheet_label = self._sheet_label()
-        decision = self.decision(sheet_label, self._node.party)
-        going = tuple(p.number for p in portions if p.body is not None)
-        sheet = RenderedText(
-            kind=SHEET,
-            number=0,
-            decision=decision,
-            body=self._sheet(going) if decision.outcome <= GOES else None,
-            label=self.view(sheet_label) if decision.outcome <= GOES else None,
+        """The cover sheet first, then each portion.
+
+        What goes is numbered from 1 for each recipient: a gap would say that something was withheld, and how much.
+        """
+        portions: list[RenderedText] = []
+        going = 0
+        for portion in self.product.portions:
+            decision = self._text_decision(portion.label, portion.text)
+            goes = decision.outcome <= GOES
+            going += goes
+            portions.append(
+                RenderedText(
+                    kind=PORTION,
+                    number=portion.number,
+                    decision=decision,
+                    body=encode_portion(going, portion.text) if goes else None,
+                    label=self.view(portion.label) if goes else None,
+                )
+            )
+        return [self._sheet(going), *portions]
+
+    def _text_decision(self, label: Label, *words: str) -> Decision:
+        """The decision for words of our own; an id in them counts as a reference that cannot be cut (law 2)."""
+        decision = self.decision(label, self._node.party)
+        named = [id for text in words for id in ids_in(text)]
+        if decision.outcome <= GOES and not self._all(self.settled.granted, named):
+            return _text_withheld(decision)
+        return decision
+
+    def _sheet(self, portions: int) -> RenderedText:
+        label, product = self._sheet_label(), self.product
+        decision = self._text_decision(label, product.title, product.handling, product.purpose)
+        if decision.outcome > GOES:
+            return RenderedText(kind=SHEET, number=0, decision=decision, body=None, label=None)
+        sheet = Sheet(
+            product=product.id,
+            version=product.version,
+            originator=product.originator,
+            title=product.title,
+            purpose=product.purpose,
+            precedence=product.precedence.value,
+            handling=product.handling,
+            grade=str(product.grade),
+            known=product.times.known,
+            portions=tuple(range(1, portions + 1)),
         )
-        return [sheet, *portions]
+        return RenderedText(
+            kind=SHEET, number=0, decision=decision, body=encode_sheet(sheet), label=self.view(label)
+        )
 
     def _sheet_label(self) -> Label:
         """The sheet's label; one that lists nobody goes to whom the product goes, and to nobody else."""
@@ -261,38 +314,6 @@ class Rendering:
         if label.releasable_to:
             return label
         return replace(label, releasable_to=frozenset({frozenset({self.recipient})}))
-
-    def _sheet(self, portions: tuple[int, ...]) -> bytes:
-        product = self.product
-        return encode_sheet(
-            Sheet(
-                product=product.id,
-                version=product.version,
-                originator=product.originator,
-                title=product.title,
-                purpose=product.purpose,
-                precedence=product.precedence.value,
-                handling=product.handling,
-                grade=str(product.grade),
-                known=product.times.known,
-                portions=portions,
-            )
-        )
-
-    def _portion(self, number: int, text: str, label: Label) -> RenderedText:
-        decision = self.decision(label, self._node.party)
-        goes = decision.outcome <= GOES and all(
-            self.settled.granted(id) for id in mentions(_quoted(text), "")
-        )
-        if decision.outcome <= GOES and not goes:
-            decision = _text_withheld(decision)
-        return RenderedText(
-            kind=PORTION,
-            number=number,
-            decision=decision,
-            body=encode_portion(number, text) if goes else None,
-            label=self.view(label) if goes else None,
-        )
 
     def policy(self) -> bytes:
         """SHA-256 over all that the decision reads: when it differs, what was approved is not what would go."""
@@ -312,8 +333,11 @@ class Rendering:
         ).digest()
 
 
-def _quoted(text: str) -> bytes:
-    return msgspec.json.encode(text)
+def _words(label: Label) -> Iterator[str]:
+    """Everything in a label that a person wrote and a recipient reads."""
+    for words in (label.handling_text, label.obligations, label.topics, label.compartments, label.handling):
+        yield from words
+    yield from label.purposes or ()
 
 
 def _text_withheld(decision: Decision) -> Decision:

@@ -17,8 +17,7 @@ from simpul.domain.labels import NO_ONWARD, NOBODY, Label, Tlp, view_for
 from simpul.domain.mail import MatchRow
 from simpul.domain.objects import Marked, Object, Value
 from simpul.domain.observables import classify
-from simpul.domain.queries import HOME
-from simpul.errors import InputFault, NotFound, PolicyRefusal
+from simpul.errors import InputFault, PolicyRefusal
 from simpul.formats.sightings import observable
 from simpul.formats.stix import object_of
 from simpul.ports import Unit
@@ -28,8 +27,9 @@ from simpul.services.agreeing import InForce, in_force
 from simpul.services.answering import answer_label, send_report
 from simpul.services.auditing import record
 from simpul.services.enrolling import Signer
-from simpul.services.matching import observe
+from simpul.services.matching import observe, sighted
 from simpul.services.node import Node
+from simpul.services.querying import heads_of
 from simpul.services.times import microseconds, rfc3339
 
 
@@ -99,22 +99,24 @@ class _Seeing:
         kind, key = meanings[0]
         seen = object_of(msgspec.json.encode(observable(kind, key)))
         self._evidence = [seen, self._observed(seen.id)]
-        self.matches = observe(self._unit, self._node, [Value(kind=k, key=v) for k, v in meanings], seen.id)
+        values = [Value(kind=k, key=v) for k, v in meanings]
+        self.matches = observe(self._unit, self._node, values, self._evidence[-1].id)
         for indicator, source in dict.fromkeys((m.indicator, m.source) for m in self.matches):
             self._sightings[source].append(self._sighting(indicator, self._evidence[-1].id))
 
     def object(self, id: str) -> None:
         """What a stored object describes was seen."""
-        heads = self._unit.objects.find(HOME, id)
-        if not heads:
-            raise NotFound(f"nothing is stored under {id}", input=id, do="look with `simpul search`")
-        self._sightings[heads[0].key.originator].append(self._sighting(id, None))
+        heads = heads_of(self._unit, id)
+        # An id is no proof of who made it: ours are ours, and others' are whoever's released it here first.
+        first = min(heads, key=lambda head: (head.key.originator != self._node.party, head.arrived))
+        sighting = self._sighting(id, None)
+        self._sightings[first.key.originator].append(sighting)
+        self.matches = sighted(self._unit, self._node, sighting.id, id)
 
     def store(self) -> None:
-        """Keep everything under labels that name only whom it is for."""
-        base = Label(tlp=Tlp.AMBER, releasable_to=frozenset({NOBODY}), purposes=NOBODY, onward=NO_ONWARD)
-        groups = [(self._evidence, base), *((group, base) for group in self._sightings.values())]
-        for objects, label in groups:
+        """Keep everything here under a label that releases it to nobody."""
+        label = Label(tlp=Tlp.AMBER, releasable_to=frozenset({NOBODY}), purposes=NOBODY, onward=NO_ONWARD)
+        for objects in (self._evidence, *self._sightings.values()):
             marked = [Marked(originator=self._node.party, object=o, labels=(label,)) for o in objects]
             if marked:
                 self._unit.objects.add(marked, source=self._node.party, at=self._node.clock())
@@ -126,11 +128,12 @@ class _Seeing:
         for party, sightings in self._sightings.items():
             if party == self._node.party:
                 continue
-            agreement = in_force(self._unit, self._node, party, self._purpose(party), self._node.clock())
+            purpose = self._purpose(party)
+            agreement = in_force(self._unit, self._node, party, purpose, self._node.clock())
             if agreement is None:
                 continue
             try:
-                self._send(party, sightings, agreement)
+                self._send(party, sightings, agreement, purpose)
             except PolicyRefusal as refusal:
                 record(
                     self._unit,
@@ -142,8 +145,7 @@ class _Seeing:
             told.append(party)
         return told
 
-    def _send(self, party: str, sightings: list[Object], agreement: InForce) -> None:
-        purpose = self._purpose(party)
+    def _send(self, party: str, sightings: list[Object], agreement: InForce, purpose: str) -> None:
         label = answer_label(agreement.terms, party, purpose)
         objects = [*self._evidence, *sightings]
         report = SightingReport(purpose=purpose, label=to_wire(view_for(label, party)), objects=len(objects))

@@ -13,15 +13,16 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from simpul.errors import HomeBusy, RelayFault
+from simpul.errors import HomeBusy, HomeDamaged, RelayFault
 from simpul.ports import Transport
 from simpul.protocol.canonical import Wire, decode, encode
 from simpul.services.auditing import close_checkpoint
 from simpul.services.connecting import keep_supplied
-from simpul.services.delivering import SECOND, Carried, Session, carry, number_waiting, queue_acks
+from simpul.services.delivering import Carried, Session, carry, number_waiting, queue_acks
 from simpul.services.node import Node
 from simpul.services.receiving import Fate, Received, receive
 from simpul.services.releasing import Packer
+from simpul.services.times import SECOND
 from simpul.services.upkeep import (
     connected,
     destroy_prekeys,
@@ -34,16 +35,26 @@ REQUEST, ANSWER = "sync-request", "sync-answer"
 """Settings of the home by which a command asks the process that holds the lock for a round."""
 
 ANSWER_SECONDS: Final = 120
+"""How long a command waits for that process."""
+
 HORIZON: Final = 60 * SECOND
 """A single round also tries what waits for keys or a relay, without waiting for its time."""
 
 FETCH: Final = 64
+"""Envelopes asked for at once."""
+
+HELD_MOST: Final = 64
+"""Envelopes from the future that are left at a relay. More would stand before everybody else's in what it lists; those
+are forgotten there unrefused and unacknowledged, so that their sender seals them again later."""
+
+USELESS_MOST: Final = 1000
+"""Envelopes in a row of which none brought anything new, at which a round turns away from a relay."""
 
 
 class SyncReport(Wire, frozen=True, kw_only=True):
     """What one round did. Counts are objects, receipts are receipts; messages are for people.
 
-    `reached` is false when a relay could not be reached; `problems` are sentences.
+    `reached` is false when a relay could not be reached or the log could not be signed; `problems` are sentences.
     """
 
     sent: int = 0
@@ -143,37 +154,57 @@ def run_round(node: Node, turn: Round, *, progress: Callable[[str], None] = lamb
             report = replace(report, reached=False, problems=_with(report.problems, fault.message))
     keep_supplied(node)
     report = _send(node, turn, report, progress)
-    if report.reached:
+    reached = report.reached
+    if reached:
+        report = _close(node, report)
+    destroy_prekeys(node, drained=reached)
+    return report
+
+
+def _close(node: Node, report: SyncReport) -> SyncReport:
+    try:
         close_checkpoint(node)
-        destroy_prekeys(node, drained=True)
+    except HomeDamaged as fault:
+        return replace(report, reached=False, problems=_with(report.problems, f"{fault.message}; {fault.do}"))
     return report
 
 
 def drain(node: Node, relay: Transport, report: SyncReport, progress: Callable[[str], None]) -> SyncReport:
-    """Take everything that waits at one relay; each envelope is forgotten there only once it is durable here."""
+    """Take everything that waits at one relay; each envelope is forgotten there only once it is durable here.
+
+    A relay that forgets nothing is asked for nothing twice, and one that never ends is left after `USELESS_MOST`.
+    """
     held: set[int] = set()
+    taken: set[int] = set()
+    useless = 0
     while True:
-        waiting = [each.id for each in relay.list() if each.id not in held][:FETCH]
+        waiting = [each.id for each in relay.list() if each.id not in held and each.id not in taken][:FETCH]
         if not waiting:
             return report
         done = []
-        envelopes = relay.fetch(waiting)
-        for id, envelope in envelopes:
+        for id, envelope in relay.fetch(waiting):
             received = receive(node, envelope)
             report = report.and_received(received)
-            if received.fate is Fate.HELD:
+            useless = useless + 1 if received.useless else 0
+            if received.fate is Fate.HELD and len(held) < HELD_MOST:
                 held.add(id)
             else:
                 done.append(id)
         progress(f"{report.messages_in} messages, {report.received} objects received")
-        if done:
-            relay.delete(done)
-        if not envelopes:
+        if not done and not held.intersection(waiting):
             return report
+        if done:
+            taken.update(done)
+            relay.delete(done)
+        if useless >= USELESS_MOST:
+            raise RelayFault(
+                f"the last {useless} envelopes of a relay brought nothing new: the rest waits for another round",
+                do="run it again; if it goes on, tell the relay's operator, or use another relay",
+            )
 
 
 def _send(node: Node, turn: Round, report: SyncReport, progress: Callable[[str], None]) -> SyncReport:
-    """Pack, number and carry until nothing more is due; jobs come in slices so that memory stays flat."""
+    """Pack, number and carry all that is due."""
     register_mailboxes(node, turn.relays)
     run_jobs(node, turn.packer)
     queue_acks(node)

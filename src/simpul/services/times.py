@@ -9,13 +9,18 @@ from simpul.domain.objects import NO_VERSION
 from simpul.errors import InputFault
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-DAY: Final = 86_400 * 1_000_000
+SECOND: Final = 1_000_000
+HOUR: Final = 3_600 * SECOND
+DAY: Final = 24 * HOUR
+
+SKEW: Final = "skew:"
+"""Setting for each party: in words, how far it is ahead; empty since a message of it was not held."""
 
 
 def rfc3339(at: int) -> str:
-    """Microseconds UTC as text, with as many digits of a second as are needed but at least three."""
-    text = (EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return (text.removesuffix("000")) + "Z"
+    """Microseconds UTC as text, with milliseconds, or microseconds where there are any."""
+    text = (EPOCH + timedelta(microseconds=at)).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return text.removesuffix("000") + "Z"
 
 
 def version_text(version: int) -> str | None:

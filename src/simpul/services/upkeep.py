@@ -16,14 +16,15 @@ from simpul.services.times import DAY
 LEASE = 60 * 1_000_000
 """Microseconds that a claimed job stays with a process; a killed one's jobs are claimed again after it."""
 
-RETRY = 5 * 1_000_000
+NAMED_EPOCHS = 13
+"""Epochs for which a mailbox is remembered after its prekeys: what still comes is reported to whom it was for."""
 
 
 def register_mailboxes(node: Node, relays: dict[str, Transport]) -> list[str]:
     """Make the mailboxes that no relay knows yet; returns what went wrong, in words. Idempotent."""
     with node.store.read() as unit:
         missing = list(unit.directory.mailboxes(unregistered=True))
-        contact = contact_mailbox(node, unit)
+        contact = contact_mailbox(unit, node)
         if contact is not None and unit.directory.get(_contact_name(contact)) is None:
             missing.append(contact)
     by_relay: dict[str, list[Mailbox]] = defaultdict(list)
@@ -57,9 +58,10 @@ def connected(node: Node, relays: dict[str, Transport], url: str) -> Transport:
 
 def reading_relays(node: Node) -> list[str]:
     """Relays where this node has mailboxes."""
+    oldest = _last_held(node)
     with node.store.read() as unit:
-        urls = {box.relay for box in unit.directory.mailboxes()}
-        contact = contact_mailbox(node, unit)
+        urls = {box.relay for box in unit.directory.mailboxes() if box.epoch >= oldest}
+        contact = contact_mailbox(unit, node)
     return sorted(urls | ({contact.relay} if contact else set()))
 
 
@@ -93,16 +95,19 @@ def destroy_prekeys(node: Node, *, drained: bool) -> int:
     Args:
         drained: every relay was asked in this round, and nothing waits.
     """
-    now = node.clock()
-    held = epoch_of(now - node.limits.prekey_hold_days * DAY - EPOCH_SECONDS * 1_000_000)
-    first_kept = max(epoch_of(now) - 1 if drained else 0, held)
+    first_kept = max(epoch_of(node.clock()) - 1 if drained else 0, _last_held(node))
     count = node.keyring.destroy_before(first_kept)
     if count:
         with node.store.write() as unit:
             old = [
                 box.tag
                 for box in unit.directory.mailboxes()
-                if box.lane != CONTACT and box.epoch < first_kept
+                if box.lane != CONTACT and box.epoch < first_kept - NAMED_EPOCHS
             ]
             unit.directory.drop_mailboxes(old)
     return count
+
+
+def _last_held(node: Node) -> int:
+    """The oldest epoch whose prekeys may still be here, drained or not."""
+    return epoch_of(node.clock() - node.limits.prekey_hold_days * DAY - EPOCH_SECONDS * 1_000_000)

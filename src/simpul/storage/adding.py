@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 
 from simpul.domain.labels import Label
 from simpul.domain.objects import Marked, Object, ObjectKey
+from simpul.domain.observables import names_above
+from simpul.domain.stix_observables import OBSERVABLES, OBSERVED_DATA, SIGHTING
 from simpul.errors import InputFault, TooLarge
 from simpul.ports import Added
 from simpul.storage import tables as t
@@ -25,6 +27,8 @@ from simpul.storage.statements import Rows, Statement
 
 MOST_PORTIONS: Final = (1 << t.PORTION_BITS) - 1
 """Portions that an object may have beside itself."""
+
+_OBSERVATIONS: Final = frozenset({*OBSERVABLES, OBSERVED_DATA, SIGHTING})
 
 _T = TypeVar("_T")
 
@@ -108,11 +112,9 @@ class Adder:
         found = marked.object
         type_name, uuid = split_id(found.id)
         _check(marked, type_name)
-        identity = (
-            _once(batch.parties, self._interning.party, marked.originator),
-            _once(batch.types, self._interning.type, type_name),
-            uuid,
-        )
+        party = _once(batch.parties, self._interning.party, marked.originator)
+        type = _once(batch.types, self._interning.type, type_name)
+        identity = (party, type, uuid)
         superseded = 0
         stored = versions.get(identity)
         if stored:
@@ -148,9 +150,16 @@ class Adder:
         batch.entries.append((hashed, place))
         for value in found.values:
             batch.entries.append((self._lookup.of_value(value.kind, value.key), place | value.portion))
-        for number, text in enumerate(found.texts):
-            if text:
-                batch.words.append((place | number, text))
+        if found.type in _OBSERVATIONS:
+            self._prepare_observation(batch, found, place)
+        batch.words += [(place | number, text) for number, text in enumerate(found.texts) if text]
+
+    def _prepare_observation(self, batch: Batch, found: Object, place: int) -> None:
+        """File it also where an indicator looks for it that comes later."""
+        for value in found.values:
+            for kind, key in names_above(value.kind, value.key):
+                batch.entries.append((self._lookup.of_name_above(kind, key), place | value.portion))
+        batch.entries += [(self._lookup.of_seen(id), place) for id in found.seen]
 
     def _prepare_portions(self, batch: Batch, marked: Marked, arrival: int) -> None:
         parts = zip(marked.object.granular, marked.labels[1:], strict=True)
@@ -175,7 +184,7 @@ class Adder:
         session.insert(_ADD_PORTIONS, batch.portions)
         session.change_many(_ADD_WORDS, batch.words)
         session.change_many(_SUPERSEDE, batch.superseded)
-        self._lookup.add(sorted(set(batch.entries)))
+        self._lookup.add(batch.entries)
         bear(session, batch.bearers, batch.portion_bearers)
 
 

@@ -43,9 +43,19 @@ _SET_ITEM: Final = Statement(
     update(t.inbox).where(_I.number == bindparam("of")).values(document=bindparam("to_document"))
 )
 _ITEMS: Final = Statement(select(_I.document).order_by(_I.number.desc()))
+_first = t.inbox.alias("first")
 _NEWEST: Final = Statement(
     select(_I.number, _I.document)
-    .where(_I.product == bindparam("product"))
+    .where(
+        _I.product == bindparam("product"),
+        # Ids are the originator's to choose: whoever used it first keeps it, so that nobody slips under another's.
+        _I.sender
+        == select(_first.c.sender)
+        .where(_first.c.product == bindparam("product"))
+        .order_by(_first.c.number)
+        .limit(1)
+        .scalar_subquery(),
+    )
     .order_by(_I.version.desc(), _I.number.desc())
     .limit(1)
 )
@@ -85,6 +95,8 @@ _ADD_MATCH: Final = Statement(
     .values({c.name: bindparam(c.name) for c in _M if c.name != "number"})
     .on_conflict_do_nothing()
 )
+_NAME_OBSERVATION: Final = "UPDATE OR IGNORE match SET observation = ? WHERE observation = ?"
+_DROP_OBSERVATION: Final = "DELETE FROM match WHERE observation = ?"
 _MATCHES: Final = Statement(select(*(c for c in _M if c.name != "number")).order_by(_M.number))
 
 
@@ -123,7 +135,7 @@ class MailRows(Outbox, ReceivedRows):
                 for position, salt, key in leaves
             ],
         )
-        merged = _merge(stored, item)
+        merged = _merge(stored, item, is_first=part == 0)
         self._session.change(_SET_ITEM, of=number, to_document=msgspec.json.encode(merged))
         return merged
 
@@ -138,6 +150,19 @@ class MailRows(Outbox, ReceivedRows):
         document = msgspec.json.encode(fresh)
         number = self._session.returning(_ADD_ITEM, sender=sender, **key, document=document)[0][0]
         return int(number), fresh
+
+    def put_item(self, item: InboxItem) -> None:
+        """Replace what is kept of a product that came in. Raises `NotFound`."""
+        row = self._session.one(
+            _ITEM,
+            sender=self._interning.known_party(item.sender),
+            product=item.product,
+            version=item.version,
+            root=item.root,
+        )
+        if row is None:
+            raise NotFound(f"no such product came in: {item.product}", input=item.product)
+        self._session.change(_SET_ITEM, of=row[0], to_document=msgspec.json.encode(item))
 
     def inbox(self) -> list[InboxItem]:
         """What came in, most urgent and newest first."""
@@ -243,13 +268,18 @@ class MailRows(Outbox, ReceivedRows):
         """Record matches; the same one twice is kept once. Returns how many were new."""
         return sum(self._session.change(_ADD_MATCH, **msgspec.structs.asdict(match)) for match in matches)
 
+    def name_observations(self, names: Sequence[tuple[str, str]]) -> None:
+        """Give the matches of an observation another name; one that is there under it already is kept once."""
+        self._session.change_many(_NAME_OBSERVATION, [(after, before) for before, after in names])
+        self._session.change_many(_DROP_OBSERVATION, [(before,) for before, _ in names])
+
     def matches(self) -> list[MatchRow]:
         """All matches, oldest first."""
         names = [c.name for c in _M if c.name != "number"]
         return [MatchRow(**dict(zip(names, row, strict=True))) for row in self._session.all(_MATCHES)]
 
 
-def _merge(stored: InboxItem, part: InboxItem) -> InboxItem:
+def _merge(stored: InboxItem, part: InboxItem, *, is_first: bool) -> InboxItem:
     here = stored.parts_here + 1
     return msgspec.structs.replace(
         stored,
@@ -262,6 +292,7 @@ def _merge(stored: InboxItem, part: InboxItem) -> InboxItem:
         objects=stored.objects + part.objects,
         parts_here=here,
         whole_at=part.first_arrived if here == stored.parts else None,
+        message=part.message if is_first else stored.message,
     )
 
 

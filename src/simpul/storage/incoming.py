@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from simpul.domain.mail import AckState, Incoming, Receipt
+from simpul.domain.mail import AckState, Evidence, Incoming, Receipt
 from simpul.errors import Malformed
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
@@ -23,7 +23,7 @@ from simpul.storage.statements import Statement, bindparam
 ELICIT_NO_ACK: Final = frozenset({"ack"})
 """Kinds that are not acknowledged, lest acks answer acks for ever (PROTOCOL §7)."""
 
-MOST_STREAMS: Final = 4
+MOST_STREAMS: Final = 8
 MOST_RANGES: Final = 64
 """Bounds of what an ack says: the streams that moved last, and ranges beyond the watermark."""
 
@@ -73,10 +73,23 @@ _RECENT: Final = Statement(
     .order_by(_S.turn.desc())
     .limit(MOST_STREAMS)
 )
+_TOUCH: Final = Statement(update(t.incoming_stream).where(*_in_stream).values(turn=_turn))
 _OWE: Final = Statement(upsert(t.owed_ack).values(sender=bindparam("sender")).on_conflict_do_nothing())
 _OWED: Final = Statement(select(t.owed_ack.c.sender).order_by(t.owed_ack.c.sender))
 _PAID: Final = Statement(delete(t.owed_ack).where(t.owed_ack.c.sender == bindparam("sender")))
 _DROP_PAYLOAD: Final = Statement(update(t.received).where(_M.name == bindparam("of")).values(payload=b""))
+
+MOST_EVIDENCE: Final = 64
+"""Contradictions of one party that are kept: one is proof, and nobody is to fill a disk by contradicting itself."""
+
+_E: Final = t.evidence.c
+_EVIDENCE_OF: Final = Statement(select(func.count()).where(_E.party == bindparam("party")))
+_ADD_EVIDENCE: Final = Statement(
+    upsert(t.evidence)
+    .values({c.name: bindparam(c.name) for c in _E if c.name != "number"})
+    .on_conflict_do_nothing()
+)
+_EVIDENCE: Final = Statement(select(_E.id, _E.party, _E.kind, _E.at, _E.pieces).order_by(_E.number))
 
 _R: Final = t.receipt.c
 _ADD_RECEIPT: Final = Statement(
@@ -163,9 +176,11 @@ class ReceivedRows:
         """Parties whose messages came in since an ack was last queued to them."""
         return [self._interning.fingerprint(sender) for (sender,) in self._session.all(_OWED)]
 
-    def owe_ack(self, sender: str) -> None:
-        """A message of this party came in again: its ack may have been lost."""
-        self._session.change(_OWE, sender=self._interning.party(sender))
+    def owe_ack(self, sender: str, stream: bytes) -> None:
+        """A message of this stream came in again: its ack may have been lost, so the next one is about it too."""
+        party = self._interning.party(sender)
+        self._session.change(_TOUCH, sender=party, stream=stream)
+        self._session.change(_OWE, sender=party)
 
     def fill(self, sender: str, stream: bytes, first: int, last: int) -> None:
         """Count numbers that will never come as received, first to last inclusive."""
@@ -216,3 +231,27 @@ class ReceivedRows:
                 counts=msgspec.json.decode(counts, type=dict[str, int]),
                 carrier=carrier,
             )
+
+    # -- evidence --------------------------------------------------------------------------------------------
+
+    def add_evidence(self, evidence: Evidence) -> bool:
+        """Keep what a party contradicted itself by: once, and at most `MOST_EVIDENCE` of one party."""
+        party = self._interning.party(evidence.party)
+        if self._session.all(_EVIDENCE_OF, party=party)[0][0] >= MOST_EVIDENCE:
+            return False
+        values = msgspec.structs.asdict(evidence)
+        values |= {"party": party, "pieces": msgspec.json.encode(evidence.pieces)}
+        return bool(self._session.change(_ADD_EVIDENCE, **values))
+
+    def evidence(self) -> list[Evidence]:
+        """All evidence, oldest first."""
+        return [
+            Evidence(
+                id=id,
+                party=self._interning.fingerprint(party),
+                kind=kind,
+                at=at,
+                pieces=msgspec.json.decode(pieces, type=tuple[tuple[str, bytes], ...]),
+            )
+            for id, party, kind, at, pieces in self._session.all(_EVIDENCE)
+        ]

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Table, func, insert, select
 from simpul.domain.labels import Label
 from simpul.domain.queries import Audience
 from simpul.errors import NotFound
-from simpul.protocol.labels import decode_label, encode_label, label_hash
+from simpul.protocol.labels import encode_label, label_hash, read_label
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
 from simpul.storage.statements import Statement, bindparam
@@ -62,6 +62,7 @@ class Interning:
         self._known = known
         self._new: dict[str, dict[Any, int]] = {name: {} for name in known.numbers}
         self._new_values: dict[str, dict[int, Any]] = {name: {} for name in known.numbers}
+        self._permitted: dict[frozenset[bytes], frozenset[int]] = {}
 
     def committed(self) -> None:
         """What this unit interned is durable."""
@@ -115,22 +116,38 @@ class Interning:
 
     def label_by_hash(self, hash: bytes) -> Label:
         """The label of a hash. Raises `NotFound`."""
-        if hash not in self._known.labels:
+        found = self._known.labels.get(hash)
+        if found is None:
             row = self._session.one(_CANONICAL, hash=hash)
             if row is None:
                 raise NotFound("no such label here", input=hash.hex())
-            self._known.labels[hash] = decode_label(row[0])
-        return self._known.labels[hash]
+            found = self.label_of(hash, row[0])
+        return found
+
+    def label_of(self, hash: bytes, canonical: bytes) -> Label:
+        """The label of a row of this store."""
+        found = self._known.labels.get(hash)
+        if found is None:
+            found = self._known.labels[hash] = read_label(canonical)
+        return found
 
     def permitted(self, audience: Audience) -> frozenset[int] | None:
         """The numbers of the labels an audience may see; None for all."""
         if audience.labels is None:
             return None
+        found = self._permitted.get(audience.labels)
+        if found is None:
+            found = self._numbers_of(audience.labels)
+            if len(found) == len(audience.labels):  # else this unit may yet intern one of them
+                self._permitted[audience.labels] = found
+        return found
+
+    def _numbers_of(self, labels: frozenset[bytes]) -> frozenset[int]:
         known, new = self._known.numbers["label"], self._new["label"]
-        if any(digest not in known and digest not in new for digest in audience.labels):
+        if any(digest not in known and digest not in new for digest in labels):
             self._load_labels()
         return frozenset(
-            number for digest in audience.labels if (number := new.get(digest, known.get(digest))) is not None
+            number for digest in labels if (number := new.get(digest, known.get(digest))) is not None
         )
 
     def _load_labels(self) -> None:

@@ -5,8 +5,9 @@ cost of all else (measured). Therefore entries are appended to `fresh`, every co
 in its own memory, and when it has grown to `SETTLE_AT` its entries are moved to `lookup` in the order of their hashes,
 in several short transactions. While they are moved an entry may be in both; a lookup gives each place once.
 
-The hash is keyed with a secret of the database, so that nobody can prepare ids that collide. Who asks checks what he
-gets against the row itself: a collision costs a comparison and is never believed.
+The hash is keyed with a secret of the database, so that nobody can prepare ids or values that collide. What is found by
+an id is compared with its head. A value is not stored in clear beside its hash: that two of a million values meet by
+accident has a chance of one in some ten million.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from simpul.storage.statements import Rows, Statement
 SETTLE_AT: Final = 131_072
 """Entries of `fresh` at which they are settled: about 3 MB in each connection's memory."""
 
-SETTLE_AT_CLOSE: Final = 16_384
-"""Entries of `fresh` at which a store that wrote settles them when it is closed."""
+_SETTLE_AT_CLOSE: Final = 16_384
+_WORTH: Final = 16
+"""When a store that wrote is closed, it settles what the next one would else load: at least `_SETTLE_AT_CLOSE` entries,
+and a sixteenth of what is settled already, because settling rewrites nearly all of that."""
 
 _STEPS: Final = 16
 _HASHES: Final = 1 << 64
@@ -38,8 +41,9 @@ _PLACES: Final = Statement(
     " CROSS JOIN temp.fresh_here AS here ON here.hash = wanted.value"
 )
 _ADD: Final = Rows(t.fresh)
-_ADD_HERE: Final = "INSERT OR IGNORE INTO temp.fresh_here VALUES (?, ?)"
-_LOAD: Final = "INSERT OR IGNORE INTO temp.fresh_here SELECT hash, place FROM fresh WHERE seq > ?"
+_LOAD: Final = (
+    "INSERT OR IGNORE INTO temp.fresh_here SELECT hash, place FROM fresh WHERE seq > ? ORDER BY 1, 2"
+)
 _SETTLE: Final = "INSERT OR IGNORE INTO lookup SELECT hash, place FROM temp.fresh_here WHERE hash BETWEEN ? AND ? ORDER BY hash, place"
 
 
@@ -48,7 +52,7 @@ class Lookup:
 
     def __init__(self, session: Session, hash_key: bytes) -> None:
         self._session = session
-        self._key = hash_key
+        self._keyed = blake2b(digest_size=8, key=hash_key)
         self._current = False
 
     def of_id(self, id: str) -> int:
@@ -59,15 +63,22 @@ class Lookup:
         """The hash of an observable value: zero or more."""
         return self._hash(f"value\0{kind}\0{key}".encode("utf-8", "surrogatepass"))
 
+    def of_name_above(self, kind: str, key: str) -> int:
+        """The hash under which an observation is filed whose value this one covers: zero or more."""
+        return self._hash(f"above\0{kind}\0{key}".encode("utf-8", "surrogatepass"))
+
+    def of_seen(self, id: str) -> int:
+        """The hash under which an observation is filed that says that this object was seen: zero or more."""
+        return self._hash(b"seen\0%b" % id.encode())
+
     def add(self, entries: Sequence[tuple[int, int]]) -> None:
-        """Append (hash, place) pairs, which are best in order."""
+        """Append (hash, place) pairs; this connection's copy takes them over when it is next asked."""
         self._refresh()
-        connection = self._session.connection
-        settled, loaded = connection.fresh
-        rows = [(loaded + n, hashed, place) for n, (hashed, place) in enumerate(entries, 1)]
-        self._session.insert(_ADD, rows)
-        self._session.change_many(_ADD_HERE, entries)
-        connection.fresh = (settled, loaded + len(rows))
+        _, last = self._session.connection.fresh
+        self._session.insert(
+            _ADD, [(last + n, hashed, place) for n, (hashed, place) in enumerate(entries, 1)]
+        )
+        self._current = False
 
     def places(self, hashes: Iterable[int]) -> list[tuple[int, int]]:
         """All (hash, place) of some hashes, each once."""
@@ -78,7 +89,9 @@ class Lookup:
         return self._session.all(_PLACES, hashes=json.dumps(wanted))
 
     def _hash(self, text: bytes) -> int:
-        return int.from_bytes(blake2b(text, digest_size=8, key=self._key).digest(), "big") >> 1
+        hashing = self._keyed.copy()
+        hashing.update(text)
+        return int.from_bytes(hashing.digest(), "big") >> 1
 
     def _refresh(self) -> None:
         """Bring this connection's copy of `fresh` to the unit's snapshot, once a unit."""
@@ -105,9 +118,11 @@ def settle(connection: Connection, at: int) -> bool:
 
     Killed in between, it begins again: nothing is lost, since an entry leaves `fresh` last.
     """
-    settled, loaded = connection.fresh
-    if loaded - settled < at:
+    settled, last = connection.rows(_STATE)[0]
+    if last - settled < at:
         return False
+    _refresh_alone(connection)
+    _, loaded = connection.fresh
     width = _HASHES // _STEPS
     for step in range(_STEPS):
         low = _LOWEST + step * width
@@ -121,6 +136,21 @@ def settle(connection: Connection, at: int) -> bool:
         ],
     )
     return True
+
+
+def settle_at_close(connection: Connection) -> bool:
+    """Settle if it is worth a pass over the whole index."""
+    settled, _ = connection.rows(_STATE)[0]
+    return settle(connection, min(max(_SETTLE_AT_CLOSE, settled // _WORTH), SETTLE_AT))
+
+
+def _refresh_alone(connection: Connection) -> None:
+    connection.run("BEGIN")
+    try:
+        refresh(connection)
+        connection.run("COMMIT")
+    finally:
+        connection.roll_back()
 
 
 def _alone(connection: Connection, work: Sequence[tuple[str, tuple[int, ...]]]) -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from simpul.errors import InputFault
 
-_ID: Final = re.compile("(.+)--([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL)
+_UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _BLOCK: Final = 16
 
 
@@ -19,9 +19,9 @@ def split_id(id: str) -> tuple[str, bytes]:
     Raises:
         InputFault: not `type--` and a lower-case UUID.
     """
-    found = _ID.fullmatch(id)
-    if found is not None:
-        return found[1], bytes.fromhex(found[2].replace("-", ""))
+    type, uuid = id[:-38], id[-36:]
+    if type and id[-38:-36] == "--" and _UUID.fullmatch(uuid) is not None:
+        return type, bytes.fromhex(uuid.replace("-", ""))
     raise InputFault(f"'{id}' is not the id of a STIX object", input=id, do="write type--uuid in lower case")
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import islice
 from typing import Final
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
-from simpul.domain.labels import Label
+from simpul.domain.labels import Label, join
 from simpul.domain.objects import Marked, ObjectKey
 from simpul.domain.queries import EVERYTHING, Audience, Query
 from simpul.errors import InputFault, NotFound
-from simpul.ports import Added, StoredHead, ValueHit
+from simpul.ports import Added, Original, StoredHead, ValueHit
 from simpul.storage import tables as t
 from simpul.storage.adding import Adder, bear
 from simpul.storage.connection import Session
@@ -26,6 +29,7 @@ from simpul.storage.statements import Statement, bindparam
 
 _PORTION: Final = (1 << t.PORTION_BITS) - 1
 _STREAMED: Final = 100
+_AFTER_ALL: Final = 1 << 62
 
 _SET_LABEL: Final = Statement(
     update(t.head).where(t.head.c.arrival == bindparam("of")).values(label=bindparam("to"))
@@ -35,8 +39,32 @@ _SET_PORTION_LABEL: Final = Statement(
     .where(t.portion.c.arrival == bindparam("of"), t.portion.c.number == bindparam("portion_number"))
     .values(label=bindparam("to"))
 )
+_N: Final = t.original.c
+_C: Final = t.conversion.c
+_ADD_ORIGINAL: Final = Statement(
+    upsert(t.original).values(sha256=bindparam("sha256"), raw=bindparam("raw")).on_conflict_do_nothing()
+)
+_ORIGINAL_NUMBER: Final = Statement(select(_N.number).where(_N.sha256 == bindparam("sha256")))
+_ADD_CONVERSIONS: Final = "INSERT OR IGNORE INTO conversion VALUES (?, ?, ?, ?, ?)"
+_ORIGINAL: Final = Statement(
+    select(_N.number, _C.format, _C.made_by, _N.raw, _C.losses)
+    .join(t.original, _N.number == _C.original)
+    .where(_C.arrival == bindparam("arrival"))
+    .order_by(_C.original.desc())
+    .limit(1)
+)
+_MADE_OF: Final = Statement(select(_C.arrival).where(_C.original == bindparam("original")))
+_SETS_WITH: Final = Statement(
+    "SELECT number FROM markings WHERE EXISTS"
+    " (SELECT 1 FROM json_each(markings.refs) AS ref WHERE ref.value = :marking)"
+)
+_BEARERS: Final = Statement(
+    "SELECT * FROM head WHERE arrival < :high AND (markings IN (SELECT value FROM json_each(:sets))"
+    " OR (portions > 0 AND EXISTS (SELECT 1 FROM portion WHERE portion.arrival = head.arrival"
+    " AND portion.markings IN (SELECT value FROM json_each(:sets))))) ORDER BY arrival DESC LIMIT :most"
+)
 _LABELS_IN_USE: Final = Statement(
-    select(t.label.c.number, t.label.c.hash, t.label.c.bearers)
+    select(t.label.c.number, t.label.c.hash, t.label.c.canonical, t.label.c.bearers)
     .where((t.label.c.bearers > 0) | (t.label.c.portions > 0))
     .order_by(t.label.c.number)
 )
@@ -58,6 +86,20 @@ class ObjectRows:
         """Store renditions that are not there yet, with labels, portion rows, words and values."""
         return Adder(self._session, self._interning, self._lookup, self._heads).add(
             batch, source=source, at=at
+        )
+
+    def keep_original(self, keys: Sequence[ObjectKey], original: Original) -> None:
+        """Keep the bytes that stored objects were converted from, once for all of them. Raises `NotFound`."""
+        rows = self.rows_of(keys)
+        for key in keys:
+            if key not in rows:
+                raise _absent(key)
+        digest = sha256(original.raw).digest()
+        self._session.change(_ADD_ORIGINAL, sha256=digest, raw=original.raw)
+        number = self._session.all(_ORIGINAL_NUMBER, sha256=digest)[0][0]
+        self._session.change_many(
+            _ADD_CONVERSIONS,
+            [(rows[key].arrival, number, original.format, original.made_by, original.losses) for key in keys],
         )
 
     def relabel(self, changes: Sequence[tuple[ObjectKey, tuple[Label, ...]]]) -> int:
@@ -95,6 +137,20 @@ class ObjectRows:
                 changed = True
         return changed
 
+    def restrict(self, keys: Sequence[ObjectKey], label: Label) -> list[ObjectKey]:
+        """Join a label onto that of every portion of each key. Returns the keys that changed."""
+        rows = self.rows_of(keys)
+        further = self._heads.portions(list(rows.values()))
+        changes = []
+        for key, row in rows.items():
+            borne = (row.label, *(portion.label for portion in further.get(row.arrival, ())))
+            before = tuple(self._label(number) for number in borne)
+            after = tuple(join(each, label) for each in before)
+            if after != before:
+                changes.append((key, after))
+        self.relabel(changes)
+        return [key for key, _ in changes]
+
     # -- one object ------------------------------------------------------------------------------------------
 
     def find(
@@ -116,6 +172,19 @@ class ObjectRows:
     def raw(self, audience: Audience, key: ObjectKey) -> bytes:
         """The exact bytes, if every portion is permitted. Raises `NotFound`."""
         return self._heads.raw(self._permitted_row(audience, key).arrival)
+
+    def original(self, audience: Audience, key: ObjectKey) -> Original | None:
+        """What an object was converted from, the last that was kept. Raises `NotFound`: not all of it is permitted."""
+        found = self._session.one(_ORIGINAL, arrival=self._permitted_row(audience, key).arrival)
+        if found is None:
+            return None
+        number, format, made_by, raw, losses = found
+        permitted = self._interning.permitted(audience)
+        rows = self._heads.rows({arrival for (arrival,) in self._session.all(_MADE_OF, original=number)})
+        further = self._heads.portions(rows)
+        if not all(whole(row, further.get(row.arrival, ()), permitted) for row in rows):
+            raise _absent(key)
+        return Original(format=format, made_by=made_by, raw=raw, losses=losses)
 
     def labels_of(self, audience: Audience, key: ObjectKey) -> tuple[Label, ...]:
         """The effective label of each portion, the object itself first, if every one is permitted."""
@@ -189,14 +258,48 @@ class ObjectRows:
             for row, head in zip(shown, self._heads.stored(shown, permitted), strict=True):
                 yield head, self._heads.raw(row.arrival)
 
+    def bearers(
+        self, audience: Audience, marking: str, *, limit: int, after: str | None = None
+    ) -> tuple[list[StoredHead], str | None]:
+        """A page of the objects whose bytes bear a marking, newest arrival first, and the cursor to the next."""
+        sets = [number for (number,) in self._session.all(_SETS_WITH, marking=marking)]
+        if not sets:
+            return [], None
+        permitted = self._interning.permitted(audience)
+        high = _AFTER_ALL if after is None else open_cursor(self._cursor_key, after)
+        found = self._session.all(_BEARERS, sets=json.dumps(sets), high=high, most=limit + 1)
+        rows = [HeadRow(*row) for row in found]
+        more = seal_cursor(self._cursor_key, rows[limit - 1].arrival) if len(rows) > limit else None
+        shown = [row for row in rows[:limit] if permitted is None or row.label in permitted]
+        heads = self._heads.stored(shown, permitted)
+        return [head for head in heads if any(marking in borne for borne in head.markings)], more
+
     def search(self, query: Query, permitted: Permitted) -> Search:
         """A search in this unit. For the other classes of this package."""
         return Search(self._session, self._interning, self._lookup, query, permitted)
 
     def hits(self, audience: Audience, keys: Sequence[tuple[str, str]]) -> list[ValueHit]:
         """Objects that hold any of these (kind, key) values."""
+        return self._hits(audience, {self._lookup.of_value(*pair): pair for pair in keys})
+
+    def covered(self, audience: Audience, keys: Sequence[tuple[str, str]]) -> list[ValueHit]:
+        """Observations of values that one of these (kind, key) covers by name."""
+        return self._hits(audience, {self._lookup.of_name_above(*pair): pair for pair in keys})
+
+    def observations(self, audience: Audience, ids: Sequence[str]) -> list[tuple[str, StoredHead]]:
+        """Sightings and observed-data that say that one of these ids was seen, oldest first."""
         permitted = self._interning.permitted(audience)
-        wanted = {self._lookup.of_value(kind, key): (kind, key) for kind, key in keys}
+        wanted = {self._lookup.of_seen(id): id for id in ids}
+        places = [(place >> t.PORTION_BITS, wanted[hashed]) for hashed, place in self._lookup.places(wanted)]
+        rows = self._heads.rows({arrival for arrival, _ in places})
+        further = self._heads.portions(rows)
+        shown = [row for row in rows if whole(row, further.get(row.arrival, ()), permitted)]
+        arrivals = [row.arrival for row in shown]
+        heads = dict(zip(arrivals, self._heads.stored(shown, permitted), strict=True))
+        return [(id, heads[arrival]) for arrival, id in sorted(places) if arrival in heads]
+
+    def _hits(self, audience: Audience, wanted: dict[int, tuple[str, str]]) -> list[ValueHit]:
+        permitted = self._interning.permitted(audience)
         places = self._lookup.places(wanted)
         rows = {
             row.arrival: row for row in self._heads.rows({place >> t.PORTION_BITS for _, place in places})
@@ -230,8 +333,8 @@ class ObjectRows:
         """Every label in use that the asker may see, with how many renditions bear it on the object itself."""
         permitted = self._interning.permitted(audience)
         return [
-            (digest, self._interning.label_by_hash(digest), bearers)
-            for number, digest, bearers in self._session.all(_LABELS_IN_USE)
+            (digest, self._interning.label_of(digest, canonical), bearers)
+            for number, digest, canonical, bearers in self._session.all(_LABELS_IN_USE)
             if permitted is None or number in permitted
         ]
 

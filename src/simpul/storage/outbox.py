@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from simpul.domain.mail import AckState, MailState, Outgoing
+from simpul.domain.mail import OPEN_STATES, AckState, MailState, Outgoing
 from simpul.errors import NotFound, Refusal
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
@@ -17,6 +17,7 @@ from simpul.storage.statements import Statement, bindparam
 
 MOVES: Final[Mapping[tuple[MailState, str], MailState]] = {
     (MailState.WAITING, "number"): MailState.NUMBERED,
+    (MailState.WAITING, "merge"): MailState.WAITING,  # another takes its content, or it another's
     (MailState.NUMBERED, "put"): MailState.CARRIED,
     (MailState.CARRIED, "put"): MailState.CARRIED,  # sealed again, for another epoch or relay
     (MailState.CARRIED, "ack"): MailState.ACKED,
@@ -68,6 +69,14 @@ _NUMBERED: Final = Statement(
 )
 _MESSAGE: Final = Statement(
     update(t.outbox_content).where(_C.outbox == bindparam("of")).values(message=bindparam("to_message"))
+)
+_CONTENT: Final = Statement(
+    update(t.outbox_content).where(_C.outbox == bindparam("of")).values(payload=bindparam("to_payload"))
+)
+_LENGTH: Final = Statement(_of.values(length=bindparam("to_length")))
+_FORGET: Final = (
+    Statement(delete(t.outbox_content).where(_C.outbox == bindparam("of"))),
+    Statement(delete(t.outbox).where(_O.number == bindparam("of"))),
 )
 _CARRIED: Final = Statement(
     _of.values(state=bindparam("to_state"), attempt=bindparam("to_attempt"), next_at=bindparam("to_next_at"))
@@ -185,6 +194,21 @@ class Outbox:
                 self._session.change(_DROP, of=number)
                 closed.append(self._outgoing(row, state=MailState.ACKED))
         return closed
+
+    def merge(self, message: Outgoing, others: Sequence[bytes]) -> None:
+        """Give a waiting message the content of this one, and drop others that it now carries. Raises `Refusal`."""
+        of, _ = self._move(message.id, "merge")
+        self._session.change(_LENGTH, of=of, to_length=message.length)
+        self._session.change(_CONTENT, of=of, to_payload=message.payload)
+        for id in others:
+            dropped, _ = self._move(id, "merge")
+            for statement in _FORGET:
+                self._session.change(statement, of=dropped)
+
+    def is_open(self, id: bytes) -> bool:
+        """Whether a message has its number and waits for its partner's ack."""
+        row = self._session.one(_STATE, id=id)
+        return row is not None and MailState(row[1]) in OPEN_STATES
 
     def outgoing(self, id: bytes) -> Outgoing | None:
         """One message of the outbox by its id."""

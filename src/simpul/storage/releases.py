@@ -12,8 +12,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simpul.domain.objects import ObjectKey
 from simpul.domain.products import Approval
-from simpul.domain.releases import Release, ReleaseLeaf
-from simpul.errors import NotFound
+from simpul.domain.releases import MOVES, Release, ReleaseLeaf, ReleaseState
+from simpul.errors import ApprovalRefusal, NotFound
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
 from simpul.storage.heads import HeadRow, Heads
@@ -30,7 +30,7 @@ _UNRELEASED: Final = Statement(
     select(_R.document).where(
         _R.product == bindparam("product"),
         _R.recipient == bindparam("recipient"),
-        (_R.state == "fixed") | (_R.state == "approved"),
+        (_R.state == ReleaseState.FIXED.value) | (_R.state == ReleaseState.APPROVED.value),
     )
 )
 _UPDATE: Final = Statement(
@@ -46,7 +46,8 @@ _CURRENT: Final = Statement(
         _R.recipient == bindparam("recipient"),
         _R.product == bindparam("product"),
         _R.version == bindparam("version"),
-        _R.state != "void",
+        _R.state != ReleaseState.VOID.value,
+        _R.state != ReleaseState.FIXING.value,
     )
     .order_by(_R.number.desc())
     .limit(1)
@@ -82,7 +83,11 @@ _CARRIED: Final = Statement(
     select(_L.arrival)
     .distinct()
     .select_from(t.release_leaf.join(t.release, _R.number == _L.release))
-    .where(_L.arrival.in_(listed("arrivals")), _R.recipient == bindparam("recipient"), _R.state == "released")
+    .where(
+        _L.arrival.in_(listed("arrivals")),
+        _R.recipient == bindparam("recipient"),
+        _R.state == ReleaseState.RELEASED.value,
+    )
 )
 
 
@@ -99,20 +104,29 @@ class ReleaseRows:
         """Store a fixed release. An older unreleased one for the same product and recipient becomes `void`."""
         recipient = self._interning.party(release.recipient)
         for (document,) in self._session.all(_UNRELEASED, product=release.product, recipient=recipient):
-            self.update_release(msgspec.structs.replace(_release(document), state="void"))
+            self.update_release(msgspec.structs.replace(_release(document), state=ReleaseState.VOID))
         self._session.change(
             _ADD,
             id=release.id,
             product=release.product,
             version=release.version,
             recipient=recipient,
-            state=release.state,
+            state=release.state.value,
             document=msgspec.json.encode(release),
         )
 
     def update_release(self, release: Release) -> None:
-        """Store new `state`, `signed`, `approved_at`, `released_at` of a release. Raises `NotFound`."""
+        """Store new `state`, `signed`, `approved_at`, `released_at` of a release.
+
+        Raises:
+            NotFound: no such release.
+            ApprovalRefusal: it cannot go from where it stands to that state (`domain.releases.MOVES`).
+        """
         stored = self.release_by_id(release.id)
+        if release.state is not stored.state and release.state not in MOVES[stored.state]:
+            raise ApprovalRefusal(
+                f"a release that is {stored.state} cannot become {release.state}", input=release.product
+            )
         changed = msgspec.structs.replace(
             stored,
             state=release.state,
@@ -121,7 +135,7 @@ class ReleaseRows:
             released_at=release.released_at,
         )
         self._session.change(
-            _UPDATE, of=release.id, to_state=changed.state, to_document=msgspec.json.encode(changed)
+            _UPDATE, of=release.id, to_state=changed.state.value, to_document=msgspec.json.encode(changed)
         )
 
     def release(self, product: str, version: int, recipient: str) -> Release | None:

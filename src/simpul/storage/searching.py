@@ -1,7 +1,7 @@
 """Finding objects: a query becomes streams of arrival numbers, all in one direction, which are intersected.
 
     words      one stream a word, from the full text        values   one a value, from the index
-    ids        one stream, from the index                   none     the permitted arrivals, by label or all
+    ids        one stream, from the index                   none     the permitted arrivals, by label, type or all
 
 What remains is read in chunks of heads and checked against the rest of the query and the audience. A word or value in
 a portion that is not permitted does not count, and an object whose own label is not permitted does not exist. Memory
@@ -29,6 +29,9 @@ from simpul.storage.naming import split_id
 from simpul.storage.statements import Statement
 
 _CHUNK: Final = 250
+_NEAR: Final = 4
+"""How many times as many heads as are wanted are looked through before the index by label is asked."""
+
 _PORTION: Final = (1 << t.PORTION_BITS) - 1
 _BEFORE_ALL: Final = 0
 _AFTER_ALL: Final = (1 << 62) >> t.PORTION_BITS
@@ -68,6 +71,13 @@ _OF_LABEL_DOWN: Final = Statement(
 _OF_LABEL_UP: Final = Statement(
     "SELECT arrival FROM head WHERE label = :label AND arrival > :low AND arrival <= :high"
     " ORDER BY arrival LIMIT :most"
+)
+_OF_TYPE_DOWN: Final = Statement(
+    "SELECT * FROM head WHERE type = :type AND arrival > :low AND arrival < :high"
+    " ORDER BY arrival DESC LIMIT :most"
+)
+_OF_TYPE_UP: Final = Statement(
+    "SELECT * FROM head WHERE type = :type AND arrival > :low AND arrival < :high ORDER BY arrival LIMIT :most"
 )
 _COUNT: Final = (
     "SELECT count(*) FROM head WHERE (:labels IS NULL OR label IN (SELECT value FROM json_each(:labels)))"
@@ -157,7 +167,7 @@ class Search:
                 rows = self._heads.rows(some)
                 yield rows[::-1] if newest_first else rows
             return
-        read = self._all if self._permitted is None else self._by_label
+        read = self._by_label if self._permitted is not None else self._by_type if query.types else self._all
         while rows := read(newest_first, low, high, chunk):
             yield rows
             low, high = (low, rows[-1].arrival) if newest_first else (rows[-1].arrival, high)
@@ -166,13 +176,28 @@ class Search:
         statement = _ALL_DOWN if newest_first else _ALL_UP
         return [HeadRow(*row) for row in self._session.all(statement, low=low, high=high, most=most)]
 
+    def _by_type(self, newest_first: bool, low: int, high: int, most: int) -> list[HeadRow]:  # noqa: FBT001
+        """The next `most` heads of the types asked for, through their index."""
+        statement = _OF_TYPE_DOWN if newest_first else _OF_TYPE_UP
+        streams = [
+            self._session.all(statement, type=type, low=low, high=high, most=most) for type in self._types
+        ]
+        merged = heapq.merge(*streams, reverse=newest_first)
+        return [HeadRow(*row) for row in islice(merged, most)]
+
     def _by_label(self, newest_first: bool, low: int, high: int, most: int) -> list[HeadRow]:  # noqa: FBT001
         """The next `most` heads under permitted labels.
 
-        Only the `most` labels whose first head comes first can contribute, and of those nothing that lies behind the
-        last one's first head: so the work depends on labels and page, never on the number of objects.
+        Where many labels are permitted, enough of them stand among the very next heads. If not, only the `most` labels
+        whose first head comes first can contribute, and of those nothing that lies behind the last one's first head: so
+        the work depends on labels and page, never on the number of objects.
         """
-        labels = json.dumps(sorted(self._permitted or ()))
+        permitted = self._permitted or frozenset()
+        next_heads = self._all(newest_first, low, high, _NEAR * most)
+        near = [row for row in next_heads if row.label in permitted][:most]
+        if len(near) == most or len(next_heads) < _NEAR * most:
+            return near
+        labels = json.dumps(sorted(permitted))
         first = self._session.all(
             _FIRST_DOWN if newest_first else _FIRST_UP, labels=labels, low=low, high=high, most=most
         )

@@ -154,7 +154,7 @@ class SqliteStore:
         with self._turn, self._pool:
             if self._wrote:
                 with suppress(HomeBusy, StorageFull):  # upkeep, as in _after
-                    lookup.settle(self._writer, lookup.SETTLE_AT_CLOSE)
+                    lookup.settle_at_close(self._writer)
                 self._wrote = False
             for connection in (self._writer, self._watch, *self._idle):
                 if connection is not None:

@@ -2,6 +2,7 @@
 
     party  object_type  label  markings        interned: a small integer stands for each inside the store
     head  body  portion                        objects: a narrow row, the verbatim bytes, labels of further portions
+    original  conversion                       the bytes that a conversion was made from, and what it lost
     fresh  lookup  settled  words              the indexes by id and value, and the full text
     product … approval                         products and their releases
     outbox … match                             mail
@@ -86,8 +87,22 @@ head: Final = Table(
     _int("portions"),
     _int("superseded"),
     Index("head_by_label", "label", "arrival"),
+    Index("head_by_type", "type", "arrival"),
 )
 body: Final = Table("body", metadata, _number("arrival"), _blob("raw"))
+# What was converted: the bytes before, once however many objects were made of them, and how each was made.
+original: Final = Table("original", metadata, _number(), _blob("sha256", unique=True), _blob("raw"))
+conversion: Final = Table(
+    "conversion",
+    metadata,
+    _int("arrival", primary_key=True),
+    _int("original", primary_key=True),
+    _text("format"),
+    _text("made_by"),
+    _blob("losses"),
+    Index("conversion_by_original", "original"),
+    sqlite_with_rowid=False,
+)
 portion: Final = Table(
     "portion",
     metadata,
@@ -333,6 +348,17 @@ quarantined_object: Final = Table(
     _blob("label"),
     _blob("raw"),
 )
+# What a party contradicted itself by; `id` is the SHA-256 that names the contradiction.
+evidence: Final = Table(
+    "evidence",
+    metadata,
+    _number(),
+    _int("party", ForeignKey("party.number")),
+    _blob("id", unique=True),
+    _text("kind"),
+    _int("at"),
+    _blob("pieces"),
+)
 match: Final = Table(
     "match",
     metadata,
@@ -346,6 +372,7 @@ match: Final = Table(
     _text("reason"),
     _int("found"),
     UniqueConstraint("source", "at", "kind", "value", "indicator", "observation"),
+    Index("match_by_observation", "observation"),
 )
 
 # -- directory -----------------------------------------------------------------------------------------------
@@ -423,16 +450,28 @@ leaf: Final = Table(
     _blob("content_salt"),
     _blob("content"),
 )
+# Positions count on through every log of this home: the present one begins where the last closed one ends.
+closed_log: Final = Table(
+    "closed_log", metadata, _number(), _blob("incarnation", unique=True), _int("first"), _int("size")
+)
 frontier: Final = Table("frontier", metadata, _number(), _blob("value"))
-checkpoint: Final = Table("checkpoint", metadata, _number("size"), _blob("note"))
+# `log` is the number of the closed log it was signed for, or of the next to be closed.
+checkpoint: Final = Table(
+    "checkpoint",
+    metadata,
+    _int("log", primary_key=True),
+    _int("size", primary_key=True),
+    _blob("note"),
+)
 partner_checkpoint: Final = Table(
     "partner_checkpoint",
     metadata,
     _number(),
     _int("party", ForeignKey("party.number")),
+    _text("origin"),
     _int("size"),
     _blob("note"),
-    UniqueConstraint("party", "size", "note"),
+    UniqueConstraint("party", "origin", "size", "note"),
 )
 
 # -- jobs ----------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from simpul.protocol.log import (
     node_hash,
     open_checkpoint,
     parse_checkpoint,
+    read_origin,
     read_verifier_keys,
     root_at,
     tile_path,
@@ -45,7 +46,8 @@ Leaves = Callable[[int, int], Sequence[bytes]]
 class TileDirectory:
     """A log's folder. Implements `ports.LogFiles`.
 
-    It never contradicts itself: a checkpoint that this log's key signed and that stands in the folder is replaced
+    The folder of a log that was closed is set aside under the log's incarnation: `log-<incarnation>` beside `log`.
+    The present one never contradicts itself: a checkpoint that this log's key signed and that stands in the folder is replaced
     only by one that continues it. Anything else in the folder is a projection, and written anew where it is damaged.
     """
 
@@ -76,6 +78,8 @@ class TileDirectory:
             lines = "".join(f"{line}\n" for line in keys).encode()
             if self._read("checkpoint") == note and self._read("vkeys") == lines:
                 return
+            # 0. A folder of a log that was closed makes room.
+            self._set_aside(wanted.origin)
             # 1. What the folder promises already, if anything.
             published = self._published(keys)
             if published is not None and self._is_ahead(published, wanted):
@@ -113,6 +117,27 @@ class TileDirectory:
 
         return hash_at
 
+    def _set_aside(self, origin: str) -> None:
+        # The checkpoint last: killed midway, the next publication still sees whose folder this is and goes on.
+        raw = self._read("checkpoint")
+        try:
+            standing = parse_checkpoint(raw).checkpoint.origin if raw is not None else origin
+            _, _, incarnation = read_origin(standing)
+        except PartnerFault:
+            return
+        if standing == origin:
+            return
+        aside = self._directory.with_name(f"{self._directory.name}-{incarnation.hex()}")
+        while (aside / "checkpoint").exists():
+            # A home restored over a later one: that life had closed this log too.
+            aside = aside.with_name(f"{aside.name}-earlier")
+        aside.mkdir(exist_ok=True)
+        for name in ("tile", "vkeys", "checkpoint"):
+            if (self._directory / name).exists():
+                (self._directory / name).replace(aside / name)
+        _flush(aside)
+        _flush(self._directory)
+
     def _published(self, keys: Sequence[str]) -> Checkpoint | None:
         raw = self._read("checkpoint")
         if raw is None:
@@ -121,7 +146,7 @@ class TileDirectory:
             origin, key = read_verifier_keys(keys)
             return open_checkpoint(raw, key, origin)
         except PartnerFault:
-            # Garbage, or of an earlier log: the folder is a projection, so it is written anew.
+            # Garbage, or by another key: the folder is a projection, so it is written anew.
             return None
 
     def _is_ahead(self, published: Checkpoint, wanted: Checkpoint) -> bool:

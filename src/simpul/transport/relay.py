@@ -18,13 +18,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import httpx
 import msgspec
 from msgspec import Meta, Struct
 
-from simpul.errors import RelayFault
+from simpul.errors import InputFault, RelayFault
 from simpul.ports import Clock
 from simpul.protocol.mailboxes import public_key, put_statement, request_statement, sign_statement
 
@@ -135,7 +136,10 @@ class RelayClient:
         account_key: 32-byte Ed25519 seed of this node's account there.
         clock: now, microseconds UTC. It may be wrong: the relay's time corrects what is sent to this relay.
         timeout_seconds: after so long without a byte the relay counts as unreachable.
-        certificates: PEM file of the authorities to trust; the system's where None.
+        certificates: PEM file of the authorities to trust instead of the system's.
+
+    Raises:
+        InputFault: the relay speaks TLS, and the file of the authorities does not read.
     """
 
     def __init__(
@@ -145,7 +149,7 @@ class RelayClient:
         clock: Clock,
         *,
         timeout_seconds: float = 20.0,
-        certificates: str | None = None,
+        certificates: Path | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._seed = account_key
@@ -159,9 +163,7 @@ class RelayClient:
             timeout=timeout_seconds,
             trust_env=False,
             follow_redirects=False,
-            verify=ssl.create_default_context(cafile=certificates)
-            if self.url.startswith("https:")
-            else False,
+            verify=_trusting(certificates) if self.url.startswith("https:") else False,
             headers={"accept-encoding": "identity", "user-agent": "simpul"},
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=60),
         )
@@ -315,7 +317,8 @@ class RelayClient:
         before = self._clock()
         try:
             status, raw = self._attempt(call)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            # The last two are addresses that are none; they come from partners' cards and packages.
             raise RelayUnreachable(
                 f"the relay does not answer: {str(error) or type(error).__name__}",
                 input=self.url,
@@ -405,3 +408,15 @@ class RelayClient:
             where=path,
             do="tell its operator, or use another relay",
         )
+
+
+def _trusting(certificates: Path | None) -> ssl.SSLContext:
+    """A context that trusts the system's authorities, or only those in a file."""
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except OSError as error:
+        raise InputFault(
+            f"the certificates of the relays' authorities do not read: {error.strerror or error}",
+            input=str(certificates),
+            do="name a PEM file in the setting relay_certificates",
+        ) from error

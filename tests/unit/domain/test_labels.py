@@ -12,7 +12,6 @@ from simpul.domain.labels import (
     complete,
     describe,
     dominates,
-    is_fingerprint,
     is_listed,
     join,
     lists_party,
@@ -20,6 +19,7 @@ from simpul.domain.labels import (
     parse_tlp,
     view_for,
 )
+from simpul.domain.parties import is_fingerprint
 from simpul.errors import InputFault
 from tests.unit.domain.terms import LABEL, RAHASIA, SECRET, A, B, C
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import stix2
 
+from simpul.domain.cutting import mentions
 from simpul.domain.objects import NO_VERSION, Object
 from simpul.domain.stix_types import FAMILIES, TYPES
 from simpul.errors import InputFault
@@ -76,20 +77,21 @@ def test_every_id_in_the_bytes_is_found_wherever_it_stands() -> None:
             x_seen_by=[{some_id("identity", 3): [some_id("x-thing", 4).upper()]}],
         )
     )
+    ids = mentions(made.raw, made.id)
     for other in (some_id("tool", 2), some_id("identity", 3), some_id("x-thing", 4), some_id("indicator")):
-        assert other in made.ids
-    assert f"xindicator--{'1' * 8}-0000-4000-8000-{'2' * 12}" in made.ids
-    assert made.id not in made.ids
+        assert other in ids
+    assert f"xindicator--{'1' * 8}-0000-4000-8000-{'2' * 12}" in ids
+    assert made.id not in ids
     broken = accepted(good("note", content=f"see\n{hidden}\t{some_id('tool', 6)}"))
-    assert {hidden, some_id("tool", 6)} <= set(broken.ids)
-    assert not any(other.startswith(("n", "t")) and other != some_id("tool", 6) for other in broken.ids)
+    ids = mentions(broken.raw, broken.id)
+    assert {hidden, some_id("tool", 6)} <= ids
+    assert not any(other.startswith(("n", "t")) and other != some_id("tool", 6) for other in ids)
     escaped = msgspec.json.encode(good("note", content="see HERE")).replace(
         b"HERE", hidden.replace("-", "\\u002d").encode()
     )
     again = read_bytes(escaped)
     assert isinstance(again, Object)
-    assert hidden in again.ids
-    assert list(again.ids) == sorted(set(again.ids))
+    assert hidden in mentions(again.raw, again.id)
 
 
 def test_bytes_from_the_store_are_read_again() -> None:

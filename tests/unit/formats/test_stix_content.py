@@ -189,3 +189,37 @@ def test_thousands_of_portions_take_time_in_proportion() -> None:
     marking = marked([f"labels.[{n}]" for n in range(15_000)])
     made = accepted(good("tool", labels=labels, granular_markings=[marking]))
     assert made.texts[1] == "\n".join(labels)
+
+
+def test_observed_data_with_objects_inside_has_their_values_and_is_not_misled_by_malformed_ones() -> None:
+    inside = {
+        "0": {"type": "domain-name", "value": "Port.Example.org"},
+        "1": {"type": "file", "hashes": {"SHA-256": SHA256, "MD5": 5}, "name": ["none"]},
+        "2": {"type": "x-simpul-identifier", "kind": "imo", "value": "9074729"},
+        "3": {"type": "x-simpul-identifier", "kind": "shoe size", "value": "42"},
+        "4": {"type": "ipv4-addr"},
+        "5": {"type": "ipv4-addr", "value": {"deep": 1}},
+        "6": {"type": ["ipv4-addr"], "value": "203.0.113.7"},
+        "7": "no object",
+        "8": {"type": "observed-data", "objects": {}},
+        "9": {"type": "network-traffic", "value": "203.0.113.7"},
+    }
+    made = accepted(
+        good(
+            "observed-data",
+            object_refs=None,
+            objects=inside,
+            granular_markings=[marked(["objects.0"])],
+        )
+    )
+    assert pairs(made) == {("domain", "port.example.org"), ("sha256", SHA256), ("imo", "9074729")}
+    assert {value.key: value.portion for value in made.values}["port.example.org"] == 1
+    assert made.seen == ()
+
+
+def test_what_says_that_something_was_seen_names_it() -> None:
+    refs = [some_id("ipv4-addr", 1), some_id("domain-name", 2)]
+    assert accepted(good("observed-data", object_refs=refs)).seen == tuple(refs)
+    target = some_id("indicator", 1)
+    assert accepted(good("sighting", sighting_of_ref=target)).seen == (target,)
+    assert accepted(good("note", object_refs=refs)).seen == ()

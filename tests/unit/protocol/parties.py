@@ -9,7 +9,7 @@ from msgspec import Struct
 from simpul.domain.labels import Label, Onward, Tlp
 from simpul.domain.mail import Outgoing
 from simpul.domain.objects import ObjectKey
-from simpul.domain.releases import OBJECT, PORTION, SHEET, Release, ReleaseLeaf
+from simpul.domain.releases import OBJECT, PORTION, SHEET, Release, ReleaseLeaf, ReleaseState
 from simpul.protocol import cards, documents, envelope, manifest, message, packages, release
 from simpul.protocol.keys import LogKey, PrekeySecret, SigningKey
 from simpul.protocol.labels import label_hash, to_wire
@@ -224,7 +224,7 @@ def tale(bodies: list[bytes], parts: int = 1, name: str = "tale") -> Tale:
     return Tale(tree=tree, manifest=stated, document=document, leaves=tuple(leaves))
 
 
-def approved(told: Tale, state: str = "approved") -> Release:
+def approved(told: Tale, state: ReleaseState = ReleaseState.APPROVED) -> Release:
     return Release(
         id=drawn("release", 16),
         product=told.manifest.product,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from simpul.domain.policy import Decision, Outcome, Reason
+from simpul.domain.releases import ReleaseState
 from simpul.errors import ApprovalRefusal, Malformed, NotUnderstood, PolicyRefusal, Stale
 from simpul.protocol import message, payloads
 from simpul.protocol.canonical import encode
@@ -71,7 +72,7 @@ def test_the_table_names_every_kind_once_and_each_way_in() -> None:
 
 
 def test_an_unapproved_release_cannot_be_queued() -> None:
-    for state in ("fixed", "void"):
+    for state in (ReleaseState.FIXING, ReleaseState.FIXED, ReleaseState.VOID):
         with pytest.raises(ApprovalRefusal):
             message.content_part(
                 approved(TOLD, state),

@@ -31,11 +31,34 @@ STATEMENTS: Final = (
     """,
     """
     CREATE TABLE checkpoint (
+        log INTEGER NOT NULL,
         size INTEGER NOT NULL,
         note BLOB NOT NULL,
-        PRIMARY KEY (size)
+        PRIMARY KEY (log, size)
     )
     """,
+    """
+    CREATE TABLE closed_log (
+        number INTEGER NOT NULL,
+        incarnation BLOB NOT NULL,
+        first INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        PRIMARY KEY (number),
+        UNIQUE (incarnation)
+    )
+    """,
+    """
+    CREATE TABLE conversion (
+        arrival INTEGER NOT NULL,
+        original INTEGER NOT NULL,
+        format TEXT NOT NULL,
+        made_by TEXT NOT NULL,
+        losses BLOB NOT NULL,
+        PRIMARY KEY (arrival, original)
+    )
+     WITHOUT ROWID
+    """,
+    "CREATE INDEX conversion_by_original ON conversion (original)",
     """
     CREATE TABLE counter (
         name TEXT NOT NULL,
@@ -76,9 +99,8 @@ STATEMENTS: Final = (
         PRIMARY KEY (arrival)
     )
     """,
-    """
-    CREATE INDEX head_by_label ON head (label, arrival)
-    """,
+    "CREATE INDEX head_by_label ON head (label, arrival)",
+    "CREATE INDEX head_by_type ON head (type, arrival)",
     """
     CREATE TABLE identity (
         name TEXT NOT NULL,
@@ -110,9 +132,7 @@ STATEMENTS: Final = (
         UNIQUE (unique_name)
     )
     """,
-    """
-    CREATE INDEX job_by_time ON job (run_at)
-    """,
+    "CREATE INDEX job_by_time ON job (run_at)",
     """
     CREATE TABLE label (
         number INTEGER NOT NULL,
@@ -179,12 +199,22 @@ STATEMENTS: Final = (
         UNIQUE (source, at, kind, value, indicator, observation)
     )
     """,
+    'CREATE INDEX match_by_observation ON "match" (observation)',
     """
     CREATE TABLE object_type (
         number INTEGER NOT NULL,
         name TEXT NOT NULL,
         PRIMARY KEY (number),
         UNIQUE (name)
+    )
+    """,
+    """
+    CREATE TABLE original (
+        number INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        raw BLOB NOT NULL,
+        PRIMARY KEY (number),
+        UNIQUE (sha256)
     )
     """,
     """
@@ -251,9 +281,7 @@ STATEMENTS: Final = (
         FOREIGN KEY(sender) REFERENCES party (number)
     )
     """,
-    """
-    CREATE INDEX inbox_by_product ON inbox (product, version)
-    """,
+    "CREATE INDEX inbox_by_product ON inbox (product, version)",
     """
     CREATE TABLE incoming_beyond (
         sender INTEGER NOT NULL,
@@ -316,18 +344,12 @@ STATEMENTS: Final = (
         UNIQUE (id)
     )
     """,
-    """
-    CREATE INDEX outbox_by_name ON outbox (name) WHERE stream_number > 0
-    """,
+    "CREATE INDEX outbox_by_name ON outbox (name) WHERE stream_number > 0",
     """
     CREATE UNIQUE INDEX outbox_by_number ON outbox (recipient, stream, stream_number) WHERE stream_number > 0
     """,
-    """
-    CREATE INDEX outbox_due ON outbox (next_at) WHERE state IN ('numbered', 'carried')
-    """,
-    """
-    CREATE INDEX outbox_waiting ON outbox (urgent, number) WHERE state = 'waiting'
-    """,
+    "CREATE INDEX outbox_due ON outbox (next_at) WHERE state IN ('numbered', 'carried')",
+    "CREATE INDEX outbox_waiting ON outbox (urgent, number) WHERE state = 'waiting'",
     """
     CREATE TABLE outgoing_stream (
         recipient INTEGER NOT NULL,
@@ -363,10 +385,11 @@ STATEMENTS: Final = (
     CREATE TABLE partner_checkpoint (
         number INTEGER NOT NULL,
         party INTEGER NOT NULL,
+        origin TEXT NOT NULL,
         size INTEGER NOT NULL,
         note BLOB NOT NULL,
         PRIMARY KEY (number),
-        UNIQUE (party, size, note),
+        UNIQUE (party, origin, size, note),
         FOREIGN KEY(party) REFERENCES party (number)
     )
     """,
@@ -382,9 +405,7 @@ STATEMENTS: Final = (
         FOREIGN KEY(originator) REFERENCES party (number)
     )
     """,
-    """
-    CREATE INDEX product_by_id ON product (id, version)
-    """,
+    "CREATE INDEX product_by_id ON product (id, version)",
     """
     CREATE TABLE quarantined (
         number INTEGER NOT NULL,
@@ -435,9 +456,7 @@ STATEMENTS: Final = (
         UNIQUE (name)
     )
     """,
-    """
-    CREATE INDEX received_by_kind ON received (kind, number)
-    """,
+    "CREATE INDEX received_by_kind ON received (kind, number)",
     """
     CREATE TABLE release (
         number INTEGER NOT NULL,
@@ -452,9 +471,7 @@ STATEMENTS: Final = (
         FOREIGN KEY(recipient) REFERENCES party (number)
     )
     """,
-    """
-    CREATE INDEX release_by_recipient ON release (recipient, product, version)
-    """,
+    "CREATE INDEX release_by_recipient ON release (recipient, product, version)",
     """
     CREATE TABLE approval (
         number INTEGER NOT NULL,
@@ -475,6 +492,19 @@ STATEMENTS: Final = (
         length INTEGER NOT NULL,
         PRIMARY KEY (hash),
         FOREIGN KEY(outbox) REFERENCES outbox (number)
+    )
+    """,
+    """
+    CREATE TABLE evidence (
+        number INTEGER NOT NULL,
+        party INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        pieces BLOB NOT NULL,
+        PRIMARY KEY (number),
+        FOREIGN KEY(party) REFERENCES party (number),
+        UNIQUE (id)
     )
     """,
     """
@@ -543,9 +573,7 @@ STATEMENTS: Final = (
     )
      WITHOUT ROWID
     """,
-    """
-    CREATE INDEX release_leaf_by_object ON release_leaf (arrival, release) WHERE arrival IS NOT NULL
-    """,
+    "CREATE INDEX release_leaf_by_object ON release_leaf (arrival, release) WHERE arrival IS NOT NULL",
     """
     CREATE TABLE release_tree (
         release INTEGER NOT NULL,
