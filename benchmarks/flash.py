@@ -102,7 +102,9 @@ class Trial:
         file = str(generated(self._folder, max(IMPORTED * self._n // DEFAULT_N, 1000)))
 
         def both() -> dict[str, Any]:
-            with _Beside(lambda: import_into(self._sender, [file]).document):
+            # What the sender holds already is among it: a narrower label would close what is released.
+            to = [self._recipient.name]
+            with _Beside(lambda: import_into(self._sender, [file], to=to).document):
                 import_into(self._recipient, [file])
             over.touch()
             return {}

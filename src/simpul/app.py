@@ -6,6 +6,7 @@ with open_node(home, kek=…) as node  everything a service needs, closed at the
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,9 @@ from simpul.storage.tiles import TileDirectory
 from simpul.transport.relay import RelayClient
 
 LIVE = "live"
+
+COLLECT_AT = 20_000
+"""New containers at which Python looks for cycles: a batch of objects has fewer, and makes no cycles to be found."""
 
 
 def load_settings(home: Path) -> Settings:
@@ -98,6 +102,7 @@ def open_node(
         CryptoUnavailable: the library build cannot do what the protocol needs.
     """
     self_test()
+    gc.set_threshold(COLLECT_AT)
     opened = open_home(home, kek=kek, passphrase=passphrase)
     try:
         with _node(opened, settings or load_settings(home)) as node:

@@ -55,7 +55,11 @@ def command(*words: str | Path) -> list[str]:
 
 
 def simpul(
-    *words: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: Path | None = None
+    *words: str | Path,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    seconds: float = SECONDS,
 ) -> Ended:
     """Run the program to its end; standard input is never a terminal."""
     ended = subprocess.run(
@@ -64,7 +68,7 @@ def simpul(
         capture_output=True,
         env=environment(**(env or {})),
         cwd=cwd,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr.decode())

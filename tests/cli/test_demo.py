@@ -17,7 +17,7 @@ def test_the_facts_of_the_demonstration_are_found_again_in_the_homes(tmp_path: P
     small = tmp_path / "small.json"
     small.write_bytes(bundle(indicator("demo", "203.0.113.7"), indicator("other", "203.0.113.8")))
     keep = tmp_path / "kept"
-    ended = simpul("demo", "--once", "--json", "--bundle", small, "--keep", keep)
+    ended = simpul("demo", "--once", "--json", "--bundle", small, "--keep", keep, seconds=300)
     assert ended.code == 0, ended.err
     facts = ended.document
     assert set(facts) == {"nations", "releases", "matches", "receipts", "relay", "ok"}

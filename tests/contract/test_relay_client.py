@@ -222,3 +222,28 @@ def test_a_clock_refusal_is_answered_once_with_the_relays_time() -> None:
 def test_a_relay_that_keeps_complaining_about_the_time_does_not_hold_us() -> None:
     with hostile(refusal("clock", 0), refusal("clock", 0)) as client, pytest.raises(RelayRefused):
         client.list()
+
+
+def test_closing_ends_a_request_that_waits_in_another_thread() -> None:
+    waiting, ended = threading.Event(), list[RelayFault]()
+
+    def keeps_waiting(line: socket.socket) -> None:
+        waiting.set()
+        line.recv(1)
+
+    def ask(client: RelayClient) -> None:
+        try:
+            client.list(wait=30)
+        except RelayFault as fault:
+            ended.append(fault)
+
+    with hostile(keeps_waiting, patience=20) as client:
+        asking = threading.Thread(target=ask, args=(client,))
+        asking.start()
+        assert waiting.wait(10)
+        client.close()
+        asking.join(timeout=3)
+        assert not asking.is_alive()
+    assert [type(fault) for fault in ended] == [RelayUnreachable]
+    with pytest.raises(RelayUnreachable):
+        client.list()

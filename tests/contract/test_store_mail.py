@@ -75,6 +75,22 @@ def test_a_message_waits_is_numbered_carried_and_acked(store: Store) -> None:
         assert unit.mail.pending() == {}
 
 
+def test_a_waiting_message_takes_the_content_of_others_and_only_of_waiting_ones(store: Store) -> None:
+    merged = msgspec.structs.replace(outgoing(1), payload=b"all of it", length=9)
+    with store.write() as unit:
+        unit.mail.queue([outgoing(n) for n in (1, 2, 3)])
+        unit.mail.merge(merged, [outgoing(2).id])
+        assert unit.mail.waiting(10) == [merged, outgoing(3)]
+        assert unit.mail.outgoing(outgoing(2).id) is None
+        assert not unit.mail.is_open(merged.id)
+        unit.mail.number(numbered(1, merged))
+        assert unit.mail.is_open(merged.id)
+        with pytest.raises(Refusal):
+            unit.mail.merge(outgoing(3), [merged.id])
+        unit.mail.acked(THERE, AckState(stream=STREAM, up_to=1, ranges=()))
+        assert not unit.mail.is_open(merged.id)
+
+
 def test_urgent_messages_go_first_then_in_their_order(store: Store) -> None:
     lanes = {1: "normal", 2: "urgent", 3: "bulk", 4: "urgent"}
     with store.write() as unit:

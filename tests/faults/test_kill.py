@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from simpul.services.importing import import_bundle
 from simpul.services.node import Limits
 from simpul.services.reading import node_status, read_inbox
 from simpul.services.releasing import approve, release
-from tests.faults.dying import FolderPost, Server, dies, reopened
+from tests.faults.dying import FolderPost, FolderTransport, Server, dies, reopened
 from tests.faults.nations import (
     Post,
     World,
@@ -142,15 +144,27 @@ def test_killed_at_any_call_every_step_is_finished_by_doing_it_again(homes: Home
     homes.check_end()
 
 
+class LastPut(FolderTransport):
+    """The sender is killed when the relay has its envelope, and before it can know."""
+
+    def put(self, tag: bytes, put_seed: bytes, envelope: bytes) -> None:
+        super().put(tag, put_seed, envelope)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_killed_between_handing_over_and_noting_it_what_went_is_counted_all_the_same(homes: Homes) -> None:
     homes.bring()
     product = homes.draft()
     homes.approve(product)
     homes.release(product)
-    at = 1
-    while not list(homes.post.folder.glob("[0-9]*")):
-        assert dies(lambda: homes.sync("arunika"), at=at)
-        at += 3
+
+    def hand_over() -> None:
+        with homes.open() as nations:
+            nations.connect = lambda node: LastPut(homes.post, node.keyring.secret("account"))
+            nations.sync("arunika")
+
+    assert dies(hand_over, at=1_000_000)
+    assert list(homes.post.folder.glob("[0-9]*"))
     homes.sync("borealia")
     homes.check_end()
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from simpul.domain.admission import DECISION_AGE
 from simpul.domain.journal import Job
 from simpul.domain.labels import Label
 from simpul.domain.objects import ObjectKey
@@ -172,9 +173,12 @@ def _standing(node: Node, product: Product, recipient: str) -> Release | None:
 
 
 def _unchanged(release: Release, now: Rendering) -> bool:
-    """Whether what would be decided now is what was fixed then: the same inputs, and no date between has passed."""
-    expired = release.valid_until is not None and now.at >= release.valid_until
-    return not expired and release.policy == now.policy()
+    """Whether what would be decided now is what was fixed then: the same inputs, and no date between has passed.
+
+    A decision older than `DECISION_AGE` would be set apart at the recipient, so it is made again here.
+    """
+    dates = [release.created + DECISION_AGE] + ([release.valid_until] if release.valid_until else [])
+    return now.at < min(dates) and release.policy == now.policy()
 
 
 def _rendering(unit: Unit, node: Node, product: Product, recipient: str) -> Rendering:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
+from weakref import WeakSet
 
 import httpx
 import msgspec
@@ -126,6 +129,11 @@ class _Call(Struct, frozen=True):
     wait: int = 0
 
 
+def _shut(opened: socket.socket) -> None:
+    with suppress(OSError):  # it was closed meanwhile
+        opened.shutdown(socket.SHUT_RDWR)
+
+
 class RelayClient:
     """A connection pool to one relay, under one account. Implements `ports.Transport`.
 
@@ -159,6 +167,8 @@ class RelayClient:
         self._skew = 0
         self._lock = threading.Lock()
         self._listed: dict[int, WaitingEnvelope] = {}
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._closed = False
         self._http = httpx.Client(
             timeout=timeout_seconds,
             trust_env=False,
@@ -286,6 +296,12 @@ class RelayClient:
 
     def close(self) -> None:
         """Let go of the connections; a request under way in another thread fails as unreachable."""
+        # Closing a socket does not wake a thread that waits for bytes from it; shutting it down does.
+        with self._lock:
+            self._closed = True
+            opened = list(self._sockets)
+        for each in opened:
+            _shut(each)
         self._http.close()
 
     # Requests.
@@ -337,12 +353,30 @@ class RelayClient:
 
     def _once(self, call: _Call) -> tuple[int, bytes]:
         timeout = httpx.Timeout(self._timeout, read=self._timeout + call.wait)
+        if self._closed:
+            raise RelayUnreachable("the connection to the relay was closed", input=self.url)
         with self._http.stream(
-            call.method, self.url + call.path, headers=call.headers(), content=call.body, timeout=timeout
+            call.method,
+            self.url + call.path,
+            headers=call.headers(),
+            content=call.body,
+            timeout=timeout,
+            extensions={"trace": self._connected},
         ) as response:
             if "content-encoding" in response.headers:
                 raise self._misbehaved(call.path, "an encoded answer that was not asked for")
             return response.status_code, self._read(response, call.path, call.limit)
+
+    def _connected(self, event: str, told: dict[str, Any]) -> None:
+        """Remembers the socket of each new connection, so that `close` can end what waits on it."""
+        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            return
+        opened = told["return_value"].get_extra_info("socket")
+        with self._lock:
+            self._sockets.add(opened)
+            closed = self._closed
+        if closed:
+            _shut(opened)
 
     def _read(self, response: httpx.Response, path: str, limit: int) -> bytes:
         # The library bounds the pause between two bytes; the whole is bounded here, or a drip would hold us for ever.

@@ -106,6 +106,21 @@ def test_two_definitions_of_one_id_both_hold() -> None:
     }
 
 
+def test_what_is_stored_under_an_id_is_asked_once_and_holds_beside_what_was_learned() -> None:
+    asked: list[str] = []
+
+    def stored(marking: str) -> list[dict[str, Any]]:
+        asked.append(marking)
+        return [statement("Copyright 2024")] if marking == MARK else []
+
+    markings = Markings([statement("Copyright 2025")], stored=stored)
+    both = {"attribute: Copyright 2024", "attribute: Copyright 2025"}
+    assert markings.effective(OWNER, (MARK,)).obligations == both
+    assert markings.effective(OWNER, (MARK, OTHER)).unmapped == {OTHER}
+    assert markings.knows(MARK)
+    assert asked == [MARK, OTHER]
+
+
 def test_a_definition_that_is_learned_later_changes_labels_given_before() -> None:
     markings = Markings()
     assert markings.effective(OWNER, (MARK,)).unmapped
