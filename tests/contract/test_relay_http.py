@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simpul.protocol.mailboxes import mailbox_tag, public_key, put_statement, sign_statement
@@ -146,6 +146,7 @@ def test_a_body_of_another_form_is_malformed(relay: RelayProcess, path: str, bod
 @settings(max_examples=40)
 @given(st.sampled_from(["/v1/list", "/v1/fetch", "/v1/delete", "/v1/register"]), st.binary(max_size=200))
 def test_garbage_never_breaks_the_relay(relay: RelayProcess, path: str, body: bytes) -> None:
+    assume(body.strip() != b"{}")  # asks for the list with every default
     assert ask(relay, path, body).status_code == 400
 
 
