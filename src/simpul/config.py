@@ -97,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1024 * MIB
     import_batch_objects: Annotated[
         int, Meta(ge=1, le=10_000, description="Objects that one write transaction of an import takes.")
-    ] = 1_000
+    ] = 750
     release_part_objects: Annotated[
         int, Meta(ge=1, le=1_000, description="Objects of one message; a larger release goes in several.")
     ] = 1_000

@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_what_is_streamed(tmp_path: Path) -> None:
     import tracemalloc
 
     peaks = []
-    for many in (200, 1000):
+    for many in (400, 2000):
         store = IMPLEMENTATIONS["sqlite"](tmp_path / f"{many}.db")
         for first in range(0, many, 100):
             with store.write() as unit:

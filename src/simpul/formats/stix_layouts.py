@@ -1,6 +1,6 @@
 """What follows from an object's type and the names of its properties alone, worked out once for all objects alike.
 
-Objects of one feed have few layouts: two dozen in all of ATT&CK. What to look at in an object, and which properties
+Objects of one feed have few layouts: 88 in ATT&CK for ICS and Mobile. What to look at in an object, and which properties
 hold words, is looked up by its names instead of being asked property by property.
 """
 

@@ -9,10 +9,7 @@ from simpul.protocol.log import EMPTY_ROOT
 
 
 def renditions_root(hashes: Iterable[bytes]) -> bytes:
-    """RFC 6962's root over the SHA-256 of renditions in the order in which the step took them.
-
-    Built level by level, which costs half of what growing a `Frontier` leaf by leaf does.
-    """
+    """RFC 6962's root over the SHA-256 of renditions in the order in which the step took them, level by level."""
     level = [sha256(b"\0" + entry).digest() for entry in hashes]
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)

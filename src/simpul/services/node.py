@@ -29,7 +29,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         quantum: leaves a checkpoint is padded to a multiple of.
     """
 
-    batch: int = 1000
+    batch: int = 750
     part: int = 1000
     stream_bytes: int = 1 << 30
     message_days: int = 90

@@ -498,8 +498,8 @@ WORDS: Final = (
         '(text, detail=none, columnsize=0, tokenize="unicode61 remove_diacritics 2")'
     ),
     "INSERT INTO words(words, rank) VALUES ('secure-delete', 1)",
-    # Segments are merged later than by default: at 300,000 objects that saves a fifth of the cost of words, and a
-    # search reads twice as many segments, which it does not notice (measured).
+    # Segments are merged later than by default, since merging is the part of an import that grows with what is stored;
+    # in exchange a search reads more of them.
     "INSERT INTO words(words, rank) VALUES ('automerge', 8)",
     "INSERT INTO words(words, rank) VALUES ('crisismerge', 32)",
 )

@@ -588,6 +588,12 @@ STATEMENTS: Final = (
     """
     INSERT INTO words(words, rank) VALUES ('secure-delete', 1)
     """,
+    """
+    INSERT INTO words(words, rank) VALUES ('automerge', 8)
+    """,
+    """
+    INSERT INTO words(words, rank) VALUES ('crisismerge', 32)
+    """,
 )
 
 
