@@ -585,15 +585,9 @@ STATEMENTS: Final = (
     """
     CREATE VIRTUAL TABLE words USING fts5(text, detail=none, columnsize=0, tokenize="unicode61 remove_diacritics 2")
     """,
-    """
-    INSERT INTO words(words, rank) VALUES ('secure-delete', 1)
-    """,
-    """
-    INSERT INTO words(words, rank) VALUES ('automerge', 8)
-    """,
-    """
-    INSERT INTO words(words, rank) VALUES ('crisismerge', 32)
-    """,
+    "INSERT INTO words(words, rank) VALUES ('secure-delete', 1)",
+    "INSERT INTO words(words, rank) VALUES ('automerge', 8)",
+    "INSERT INTO words(words, rank) VALUES ('crisismerge', 32)",
 )
 
 
