@@ -8,7 +8,7 @@ import pytest
 from simpul.domain.journal import ClosedLog, Job, Leaf
 from simpul.domain.parties import Party, User
 from simpul.errors import NotFound, Refusal
-from simpul.ports import AgreementRow, Mailbox, Store
+from simpul.ports import Mailbox, SignedRow, Store
 from tests.contract.stored_things import HERE, THERE
 
 
@@ -89,22 +89,31 @@ def test_mailboxes_are_registered_and_dropped_by_tag(store: Store) -> None:
         assert unit.directory.mailbox(boxes[0].tag) is None
 
 
-def test_agreements_gain_signatures_and_come_newest_first(store: Store) -> None:
-    def row(version: int, *signed: str) -> AgreementRow:
-        return AgreementRow(
+def test_signed_documents_gain_signatures_and_come_newest_first(store: Store) -> None:
+    def row(version: int, *signed: str, kind: str = "agreement", party: str = "") -> SignedRow:
+        return SignedRow(
+            kind=kind,
             id="xa-xb",
             version=version,
-            hash=bytes(32),
+            hash=bytes(31) + bytes((version,)),
             document=b"d",
             signed_by=signed,
             proposed_by=HERE,
             at=version,
+            party=party,
         )
 
+    grant = row(1, THERE, kind="grant", party=HERE)
     with store.write() as unit:
-        for each in (row(1, HERE), row(2, HERE), row(1, HERE, THERE)):
-            unit.directory.put_agreement(each)
-        assert unit.directory.agreements() == [row(2, HERE), row(1, HERE, THERE)]
+        for each in (row(1, HERE), row(2, HERE), row(1, HERE, THERE), grant):
+            unit.directory.put_signed(each)
+        assert unit.directory.signed("agreement") == [row(2, HERE), row(1, HERE, THERE)]
+        assert unit.directory.signed("agreement", id="xa-xb") == [row(2, HERE), row(1, HERE, THERE)]
+        assert unit.directory.signed("agreement", id="other") == []
+        assert unit.directory.signed("grant", party=HERE) == [grant]
+        assert unit.directory.signed("grant", party=THERE) == []
+        assert unit.directory.signed_by_hash("agreement", row(1).hash) == row(1, HERE, THERE)
+        assert unit.directory.signed_by_hash("charter", row(1).hash) is None
 
 
 def test_users_and_counters(store: Store) -> None:

@@ -16,7 +16,7 @@ from simpul.domain.labels import NO_ONWARD, Label, Tlp
 from simpul.domain.mail import Outgoing
 from simpul.domain.policy import duties
 from simpul.domain.releases import OBJECT, SHEET, ReleaseLeaf
-from simpul.ports import AgreementRow
+from simpul.ports import SignedRow
 from simpul.protocol import documents, envelope, manifest, payloads, release
 from simpul.protocol.canonical import encode
 from simpul.protocol.envelope import Address, padded
@@ -150,9 +150,11 @@ class Hand(Struct, kw_only=True):
         assert found is not None
         return found.hash
 
-    def _row(self) -> AgreementRow:
+    def _row(self) -> SignedRow:
         with self.node.store.read() as unit:
-            return next(r for r in unit.directory.agreements() if r.hash == self.agreement)
+            found = unit.directory.signed_by_hash("agreement", self.agreement)
+        assert found is not None
+        return found
 
     # Releases.
 

@@ -122,7 +122,7 @@ def test_both_ends_recompute_the_same_decision(
     for nation in (borealia, cendara):
         with nation.node.store.read() as unit:
             (item,) = unit.mail.inbox()
-            rows = unit.directory.agreements()
+            rows = unit.directory.signed("agreement")
         manifest = decode_manifest(parse_document(item.manifest).payload)
         (row,) = [r for r in rows if r.hash == manifest.agreement]
         terms = decode_agreement(parse_document(row.document).payload)

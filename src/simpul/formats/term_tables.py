@@ -199,7 +199,7 @@ class Table:
         return [self._below(each, f"{key}[{index}]") for index, each in enumerate(value)]
 
     def _below(self, values: dict[str, Any], key: str) -> Table:
-        inner = Table(values, input=self._input, path=f"{self._path}{key}.", faults=self._faults)
+        inner = type(self)(values, input=self._input, path=f"{self._path}{key}.", faults=self._faults)
         self._inner.append(inner)
         return inner
 

@@ -73,10 +73,16 @@ def read_label(data: bytes, *, party: Name, input: str = "label") -> Label:
         InputFault: lists every fault.
     """
     table = Table(_toml(data, input), input=input)
-    label = _label(table, party)
-    _check_extent(table, label)
+    label = label_in(table, party)
     table.finish("label")
     return complete(label)
+
+
+def label_in(table: Table, party: Name) -> Label:
+    """The label that a table states, not completed; its faults are noted there."""
+    label = _label(table, party)
+    _check_extent(table, label)
+    return label
 
 
 def _check_extent(table: Table, label: Label) -> None:
@@ -92,7 +98,15 @@ def read_agreement(data: bytes, *, party: Name, input: str = "agreement") -> Agr
         InputFault: lists every fault, also what makes the terms unfit to be signed.
     """
     table = Table(_toml(data, input), input=input)
-    agreement = Agreement(
+    agreement = agreement_in(table, party)
+    table.finish("agreement")
+    check(agreement)
+    return agreement
+
+
+def agreement_in(table: Table, party: Name) -> Agreement:
+    """The terms that a table states; its faults are noted there, and what is unfit to be signed is not looked for."""
+    return Agreement(
         id=table.word("id", required=True),
         version=table.integer("version", low=1) or 1,
         title=table.text("title", required=True),
@@ -111,9 +125,6 @@ def read_agreement(data: bytes, *, party: Name, input: str = "agreement") -> Agr
         not_after=table.instant("not_after", required=True) or 0,
         suite=table.integer("suite", low=1) or 1,
     )
-    table.finish("agreement")
-    check(agreement)
-    return agreement
 
 
 def read_portions(data: bytes, *, party: Name, input: str = "portions") -> Portions:
@@ -204,9 +215,7 @@ def _part_label(table: Table, party: Name) -> Label:
     inner = table.table("label", required=True)
     if inner is None:
         return complete(Label())
-    label = _label(inner, party)
-    _check_extent(inner, label)
-    return complete(label)
+    return complete(label_in(inner, party))
 
 
 def _recipients(table: Table, party: Name) -> frozenset[frozenset[str]]:

@@ -21,7 +21,7 @@ What every `Store` must promise (the contract suite in `tests/contract` runs on 
 
 from __future__ import annotations
 
-from simpul.ports.directory import AgreementRow, Directory, Mailbox
+from simpul.ports.directory import Directory, Mailbox, SignedRow
 from simpul.ports.journal import Jobs, Journal
 from simpul.ports.mail import Mail
 from simpul.ports.objects import Added, Objects, Original, StoredHead, ValueHit
@@ -31,7 +31,6 @@ from simpul.ports.store import Store, Unit
 
 __all__ = [
     "Added",
-    "AgreementRow",
     "Clock",
     "Directory",
     "Entropy",
@@ -44,6 +43,7 @@ __all__ = [
     "Objects",
     "Original",
     "Products",
+    "SignedRow",
     "Store",
     "StoredHead",
     "Transport",

@@ -1,4 +1,4 @@
-"""Parties, cards, key packages, agreements, users, settings of the home. The promises that hold for all of it stand in `simpul.ports`."""
+"""Parties, cards, key packages, signed documents, users, settings of the home. The promises that hold for all of it stand in `simpul.ports`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,21 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     registered: bool
 
 
-class AgreementRow(Struct, frozen=True, kw_only=True):
-    """One version of an agreement: the signed document as it stands and what is derived from it.
+class SignedRow(Struct, frozen=True, kw_only=True):
+    """One version of a document that parties sign: the document as it stands and what is derived from it.
 
-    `signed_by` lists the fingerprints whose signature is on it; `at` is when it was first known here, microseconds UTC.
+    Attributes:
+        kind: of the document: "agreement", "agreement-act", "charter", "overlay", "consent-request", "grant", "recall".
+        id, version: its name among those of its kind.
+        hash: of the payload; further signatures do not change it.
+        document: with the signatures it has so far.
+        signed_by: fingerprints whose signature is on it.
+        proposed_by: who made it.
+        at: when it was first known here, microseconds UTC.
+        party: the one party it is about (the beneficiary of a grant), by which it is found; empty for none.
     """
 
+    kind: str
     id: str
     version: int
     hash: bytes
@@ -38,10 +47,11 @@ class AgreementRow(Struct, frozen=True, kw_only=True):
     signed_by: tuple[str, ...]
     proposed_by: str
     at: int
+    party: str = ""
 
 
 class Directory(Protocol):
-    """Parties, cards, key packages, agreements, users, settings of the home."""
+    """Parties, cards, key packages, signed documents, users, settings of the home."""
 
     def get(self, name: str) -> bytes | None:
         """A setting of this home by name, or None where it was never set."""
@@ -103,12 +113,16 @@ class Directory(Protocol):
         """They are no longer read."""
         ...
 
-    def put_agreement(self, agreement: AgreementRow) -> None:
-        """Insert or replace one version of an agreement (its document gains signatures)."""
+    def put_signed(self, row: SignedRow) -> None:
+        """Insert or replace one version of a document that parties sign (it gains signatures)."""
         ...
 
-    def agreements(self) -> list[AgreementRow]:
-        """Every version of every agreement, newest first."""
+    def signed(self, kind: str, *, id: str | None = None, party: str | None = None) -> list[SignedRow]:
+        """Every version of every document of a kind, newest first; of one id, or about one party, if stated."""
+        ...
+
+    def signed_by_hash(self, kind: str, hash: bytes) -> SignedRow | None:
+        """The one document of a kind with this hash."""
         ...
 
     def put_user(self, user: User) -> None:

@@ -20,7 +20,7 @@ from simpul.domain.agreements import state as agreement_state
 from simpul.domain.policy import Reason
 from simpul.errors import Ambiguous, InputFault, Malformed, Misdirected, NotFound, Refusal, TooLarge
 from simpul.formats.terms import read_agreement, write_agreement
-from simpul.ports import AgreementRow, Unit
+from simpul.ports import SignedRow, Unit
 from simpul.protocol.agreements import (
     AGREEMENT_LIMIT,
     KIND,
@@ -74,7 +74,7 @@ def propose(node: Node, file: Path, by: str) -> Standing:
         )
         if node.party not in terms.parties:
             raise InputFault("this node is not one of the parties", input=str(file), where="parties")
-        if any((row.id, row.version) == (terms.id, terms.version) for row in unit.directory.agreements()):
+        if any((row.id, row.version) == (terms.id, terms.version) for row in unit.directory.signed(KIND)):
             raise InputFault(
                 f"version {terms.version} of agreement '{terms.id}' exists already",
                 input=str(file),
@@ -92,7 +92,8 @@ def propose(node: Node, file: Path, by: str) -> Standing:
         if len(payload) > AGREEMENT_LIMIT:
             raise TooLarge(f"the terms take more than {AGREEMENT_LIMIT} bytes", input=str(file))
         document = sign(KIND, node.realm, payload, _key(node))
-        row = AgreementRow(
+        row = SignedRow(
+            kind=KIND,
             id=terms.id,
             version=terms.version,
             hash=document.hash,
@@ -101,7 +102,7 @@ def propose(node: Node, file: Path, by: str) -> Standing:
             proposed_by=node.party,
             at=now,
         )
-        unit.directory.put_agreement(row)
+        unit.directory.put_signed(row)
         _tell(unit, node, row, terms, "propose")
         _record(unit, node, row, "propose", by)
         return _standing(unit, node, row)
@@ -126,7 +127,7 @@ def sign_agreement(node: Node, wanted: str, by: str) -> Standing:
         signed = replace(
             row, document=document.encode(), signed_by=tuple(sorted({*row.signed_by, node.party}))
         )
-        unit.directory.put_agreement(signed)
+        unit.directory.put_signed(signed)
         _tell(unit, node, signed, decode_agreement(document.payload), "sign")
         _record(unit, node, signed, "sign", by)
         return _standing(unit, node, signed)
@@ -141,7 +142,7 @@ def show(node: Node, wanted: str) -> Standing:
 def list_agreements(node: Node) -> list[Standing]:
     """Every version of every agreement, newest first."""
     with node.store.read() as unit:
-        return [_standing(unit, node, row) for row in unit.directory.agreements()]
+        return [_standing(unit, node, row) for row in unit.directory.signed(KIND)]
 
 
 def in_force(unit: Unit, node: Node, partner: str, purpose: str, at: int) -> InForce | None:
@@ -153,7 +154,7 @@ def in_force(unit: Unit, node: Node, partner: str, purpose: str, at: int) -> InF
     """
     rows = [
         (row, terms)
-        for row in unit.directory.agreements()
+        for row in unit.directory.signed(KIND)
         if covers(terms := terms_of(row), node.party, partner)
     ]
     valid = [(row, t) for row, t in rows if _state(unit, row, t, at) is AgreementState.IN_FORCE]
@@ -166,7 +167,7 @@ def in_force(unit: Unit, node: Node, partner: str, purpose: str, at: int) -> InF
 
 def by_hash(unit: Unit, hash: bytes) -> InForce | None:
     """The agreement that a message names, if every party has signed it as far as this node knows."""
-    row = next((row for row in unit.directory.agreements() if row.hash == hash), None)
+    row = unit.directory.signed_by_hash(KIND, hash)
     if row is None:
         return None
     terms = terms_of(row)
@@ -175,7 +176,7 @@ def by_hash(unit: Unit, hash: bytes) -> InForce | None:
 
 def is_in_force(unit: Unit, hash: bytes, at: int) -> bool:
     """Whether all signed the agreement with this hash, its dates hold at `at`, and no later version has begun."""
-    row = next((row for row in unit.directory.agreements() if row.hash == hash), None)
+    row = unit.directory.signed_by_hash(KIND, hash)
     return row is not None and _state(unit, row, terms_of(row), at) is AgreementState.IN_FORCE
 
 
@@ -194,7 +195,7 @@ def _ended(unit: Unit, terms: Agreement) -> int:
     """When an agreement ends: by its date, or when a later version that all signed began, as far as known here."""
     begun = [
         max(later.not_before, row.at)
-        for row in unit.directory.agreements()
+        for row in unit.directory.signed(KIND)
         if row.id == terms.id
         and row.version > terms.version
         and set((later := terms_of(row)).parties) <= set(row.signed_by)
@@ -202,7 +203,7 @@ def _ended(unit: Unit, terms: Agreement) -> int:
     return min([terms.not_after, *begun])
 
 
-def terms_of(row: AgreementRow) -> Agreement:
+def terms_of(row: SignedRow) -> Agreement:
     """The terms of a stored document, which was verified when it came."""
     return decode_agreement(parse_document(row.document).payload)
 
@@ -228,7 +229,7 @@ def take_step(unit: Unit, node: Node, opened: Opened) -> None:
     signed_by = _signers(unit, node, document, terms, opened.message.created)
     # (3) one version has one content
     stored = next(
-        (r for r in unit.directory.agreements() if (r.id, r.version) == (terms.id, terms.version)), None
+        (r for r in unit.directory.signed(KIND) if (r.id, r.version) == (terms.id, terms.version)), None
     )
     if stored is not None and stored.hash != document.hash:
         raise Malformed(
@@ -240,7 +241,8 @@ def take_step(unit: Unit, node: Node, opened: Opened) -> None:
     if _name_is_anothers(unit, terms):
         raise Misdirected(f"'{terms.id}' is an agreement between other parties", input="agreement-step")
     merged = document if stored is None else _merged(parse_document(stored.document), document)
-    row = AgreementRow(
+    row = SignedRow(
+        kind=KIND,
         id=terms.id,
         version=terms.version,
         hash=document.hash,
@@ -249,14 +251,14 @@ def take_step(unit: Unit, node: Node, opened: Opened) -> None:
         proposed_by=stored.proposed_by if stored else opened.message.sender,
         at=stored.at if stored else node.clock(),
     )
-    unit.directory.put_agreement(row)
+    unit.directory.put_signed(row)
     _record(unit, node, row, step.step, opened.message.sender)
 
 
 def _name_is_anothers(unit: Unit, terms: Agreement) -> bool:
     return any(
         row.id == terms.id and set(terms_of(row).parties) != set(terms.parties)
-        for row in unit.directory.agreements()
+        for row in unit.directory.signed(KIND)
     )
 
 
@@ -281,8 +283,8 @@ def _signers(unit: Unit, node: Node, document: Document, terms: Agreement, at: i
     return {keys[id][0] for id in signers}
 
 
-def _row(unit: Unit, wanted: str) -> AgreementRow:
-    rows = unit.directory.agreements()
+def _row(unit: Unit, wanted: str) -> SignedRow:
+    rows = unit.directory.signed(KIND)
     found = [r for r in rows if r.id == wanted] or [
         r for r in rows if len(wanted) >= 6 and r.hash.hex().startswith(wanted.casefold())
     ]
@@ -293,19 +295,19 @@ def _row(unit: Unit, wanted: str) -> AgreementRow:
     return max(found, key=lambda r: r.version)
 
 
-def _state(unit: Unit, row: AgreementRow, terms: Agreement, at: int) -> AgreementState:
+def _state(unit: Unit, row: SignedRow, terms: Agreement, at: int) -> AgreementState:
     superseded = any(
         other.id == row.id and other.version > row.version and _in_force_by_itself(other, at)
-        for other in unit.directory.agreements()
+        for other in unit.directory.signed(KIND)
     )
     return agreement_state(terms, signed_by=row.signed_by, now=at, superseded=superseded)
 
 
-def _in_force_by_itself(row: AgreementRow, at: int) -> bool:
+def _in_force_by_itself(row: SignedRow, at: int) -> bool:
     return agreement_state(terms_of(row), signed_by=row.signed_by, now=at) is AgreementState.IN_FORCE
 
 
-def _standing(unit: Unit, node: Node, row: AgreementRow) -> Standing:
+def _standing(unit: Unit, node: Node, row: SignedRow) -> Standing:
     terms = terms_of(row)
     names = names_of(unit)
     signed = ", ".join(names.get(p, p) for p in row.signed_by) or "nobody"
@@ -324,13 +326,13 @@ def _standing(unit: Unit, node: Node, row: AgreementRow) -> Standing:
     )
 
 
-def _tell(unit: Unit, node: Node, row: AgreementRow, terms: Agreement, step: str) -> None:
+def _tell(unit: Unit, node: Node, row: SignedRow, terms: Agreement, step: str) -> None:
     for party in terms.parties:
         if party != node.party:
             post(unit, node, party, AgreementStep(step=step, id=row.id, version=row.version), [row.document])
 
 
-def _record(unit: Unit, node: Node, row: AgreementRow, step: str, by: str) -> None:
+def _record(unit: Unit, node: Node, row: SignedRow, step: str, by: str) -> None:
     record(
         unit,
         node,

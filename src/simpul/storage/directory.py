@@ -1,4 +1,4 @@
-"""`ports.Directory` on tables: parties and their cards, key packages, mailboxes, agreements, users, settings."""
+"""`ports.Directory` on tables: parties and their cards, key packages, mailboxes, signed documents, users, settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simpul.domain.parties import Party, User
-from simpul.ports import AgreementRow, Mailbox
+from simpul.ports import Mailbox, SignedRow
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
 from simpul.storage.interning import Interning
@@ -89,9 +89,19 @@ _REGISTERED: Final = Statement(
 )
 _DROP_MAILBOXES: Final = Statement(delete(t.mailbox).where(func.hex(_B.tag).in_(listed("tags"))))
 
-_A: Final = t.agreement.c
-_SET_AGREEMENT: Final = _put(t.agreement, "id", "version")
-_AGREEMENTS: Final = Statement(select(t.agreement).order_by(_A.at.desc(), _A.id, _A.version.desc()))
+_S: Final = t.signed_document.c
+_SET_SIGNED: Final = _put(t.signed_document, "kind", "id", "version")
+_newest_signed = select(t.signed_document).order_by(_S.at.desc(), _S.id, _S.version.desc())
+_SIGNED: Final = Statement(_newest_signed.where(_S.kind == bindparam("kind")))
+_SIGNED_OF_ID: Final = Statement(
+    _newest_signed.where(_S.kind == bindparam("kind"), _S.id == bindparam("id"))
+)
+_SIGNED_ABOUT: Final = Statement(
+    _newest_signed.where(_S.kind == bindparam("kind"), _S.party == bindparam("party"))
+)
+_SIGNED_BY_HASH: Final = Statement(
+    select(t.signed_document).where(_S.hash == bindparam("hash"), _S.kind == bindparam("kind"))
+)
 _SET_USER: Final = _put(t.user, "name")
 _USERS: Final = Statement(select(t.user).order_by(t.user.c.name))
 _count = upsert(t.counter).values(name=bindparam("name"), value=bindparam("value"))
@@ -209,21 +219,26 @@ class DirectoryRows:
         """They are no longer read."""
         self._session.change(_DROP_MAILBOXES, tags=_hex(tags))
 
-    # -- agreements, users, counters -------------------------------------------------------------------------
+    # -- signed documents, users, counters ----------------------------------------------------------------------
 
-    def put_agreement(self, agreement: AgreementRow) -> None:
-        """Insert or replace one version of an agreement (its document gains signatures)."""
-        values = msgspec.structs.asdict(agreement) | {"signed_by": json.dumps(agreement.signed_by)}
-        self._session.change(_SET_AGREEMENT, **values)
+    def put_signed(self, row: SignedRow) -> None:
+        """Insert or replace one version of a document that parties sign (it gains signatures)."""
+        values = msgspec.structs.asdict(row) | {"signed_by": json.dumps(row.signed_by)}
+        self._session.change(_SET_SIGNED, **values)
 
-    def agreements(self) -> list[AgreementRow]:
-        """Every version of every agreement, newest first."""
-        found = []
-        for row in self._session.all(_AGREEMENTS):
-            named = dict(zip(_A.keys(), row, strict=True))
-            named["signed_by"] = tuple(json.loads(named["signed_by"]))
-            found.append(AgreementRow(**named))
-        return found
+    def signed(self, kind: str, *, id: str | None = None, party: str | None = None) -> list[SignedRow]:
+        """Every version of every document of a kind, newest first; of one id, or about one party, if stated."""
+        if id is not None:
+            rows = [_signed(row) for row in self._session.all(_SIGNED_OF_ID, kind=kind, id=id)]
+            return [row for row in rows if party in (None, row.party)]
+        if party is not None:
+            return [_signed(row) for row in self._session.all(_SIGNED_ABOUT, kind=kind, party=party)]
+        return [_signed(row) for row in self._session.all(_SIGNED, kind=kind)]
+
+    def signed_by_hash(self, kind: str, hash: bytes) -> SignedRow | None:
+        """The one document of a kind with this hash."""
+        row = self._session.one(_SIGNED_BY_HASH, kind=kind, hash=hash)
+        return None if row is None else _signed(row)
 
     def put_user(self, user: User) -> None:
         """Insert or replace (a changed passphrase)."""
@@ -240,6 +255,12 @@ class DirectoryRows:
     def counters(self) -> dict[str, int]:
         """All counters."""
         return {name: value for name, value in self._session.all(_COUNTERS)}  # noqa: C416  (typed rows)
+
+
+def _signed(row: tuple[Any, ...]) -> SignedRow:
+    named = dict(zip(_S.keys(), row, strict=True))
+    named["signed_by"] = tuple(json.loads(named["signed_by"]))
+    return SignedRow(**named)
 
 
 def _mailbox(row: tuple[Any, ...]) -> Mailbox:

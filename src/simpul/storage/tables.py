@@ -416,9 +416,10 @@ mailbox: Final = Table(
     _blob("put_seed"),
     _int("registered"),
 )
-agreement: Final = Table(
-    "agreement",
+signed_document: Final = Table(
+    "signed_document",
     metadata,
+    _text("kind", primary_key=True),
     _text("id", primary_key=True),
     _int("version", primary_key=True),
     _blob("hash"),
@@ -426,6 +427,9 @@ agreement: Final = Table(
     _text("signed_by"),
     _text("proposed_by"),
     _int("at"),
+    _text("party"),
+    Index("signed_document_by_hash", "hash"),
+    Index("signed_document_by_party", "kind", "party"),
 )
 user: Final = Table(
     "user",

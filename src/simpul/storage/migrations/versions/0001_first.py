@@ -11,18 +11,6 @@ down_revision: Final = None
 
 STATEMENTS: Final = (
     """
-    CREATE TABLE agreement (
-        id TEXT NOT NULL,
-        version INTEGER NOT NULL,
-        hash BLOB NOT NULL,
-        document BLOB NOT NULL,
-        signed_by TEXT NOT NULL,
-        proposed_by TEXT NOT NULL,
-        at INTEGER NOT NULL,
-        PRIMARY KEY (id, version)
-    )
-    """,
-    """
     CREATE TABLE body (
         arrival INTEGER NOT NULL,
         raw BLOB NOT NULL,
@@ -242,6 +230,22 @@ STATEMENTS: Final = (
         PRIMARY KEY (name)
     )
     """,
+    """
+    CREATE TABLE signed_document (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        document BLOB NOT NULL,
+        signed_by TEXT NOT NULL,
+        proposed_by TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        party TEXT NOT NULL,
+        PRIMARY KEY (kind, id, version)
+    )
+    """,
+    "CREATE INDEX signed_document_by_hash ON signed_document (hash)",
+    "CREATE INDEX signed_document_by_party ON signed_document (kind, party)",
     """
     CREATE TABLE settled (
         number INTEGER NOT NULL,
