@@ -1,23 +1,39 @@
-"""What a node answers over HTTP: is it alive, what is it, and its measures. No content, no names of partners.
+"""What a node answers over HTTP.
 
-GET /health     {"status": "ok"}; 503 when the database cannot be read
-GET /version    {"simpul": …, "protocol": …, "realm": …, "party": …}
-GET /metrics    Prometheus text
+To anybody who reaches it, without content and without the names of partners:
+
+    GET /health     {"status": "ok"}; 503 when the database cannot be read
+    GET /version    {"simpul": …, "protocol": …, "realm": …, "party": …}
+    GET /metrics    Prometheus text
+    GET /api/schema the OpenAPI document
+
+Under /api/v1, to a person who is signed in: what the command line does, in the same JSON (docs/reference/api.md).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from litestar import Litestar, Response, get
+from litestar import Litestar, Response, Router, get
+from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from simpul import __version__
+from simpul.api import product_routes, reading_routes, session_routes
+from simpul.api.dependencies import DEPENDENCIES, NODE
+from simpul.api.guarding import SESSIONS, signed_in
+from simpul.api.problems import HANDLERS
+from simpul.api.sessions import Sessions
 from simpul.domain.queries import EVERYTHING, HOME
 from simpul.errors import HomeFault
 from simpul.protocol.versions import VERSION
 from simpul.services.node import Node
+
+BODY_LIMIT: Final = 8 << 20
+"""Bytes of a request, at most."""
+
+_ROUTES: Final = (*reading_routes.ROUTES, *product_routes.ROUTES)
 
 
 def application(node: Node) -> Litestar:
@@ -49,7 +65,16 @@ def application(node: Node) -> Litestar:
         return Response(measures(node), media_type=CONTENT_TYPE_LATEST)
 
     return Litestar(
-        route_handlers=[health, version, metrics],
+        route_handlers=[
+            health,
+            version,
+            metrics,
+            Router("/api/v1", route_handlers=session_routes.ROUTES),
+            Router("/api/v1", route_handlers=_ROUTES, guards=[signed_in], dependencies=DEPENDENCIES),
+        ],
+        state=State({NODE: node, SESSIONS: Sessions(node)}),
+        exception_handlers=HANDLERS,
+        request_max_body_size=BODY_LIMIT,
         logging_config=None,  # the program says where its log goes, not the framework
         openapi_config=OpenAPIConfig(title="Simpul node", version=__version__, path="/api/schema"),
     )

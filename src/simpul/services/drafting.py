@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,7 +21,7 @@ from simpul.services.enrolling import Signer
 from simpul.services.marking import owner_label
 from simpul.services.node import Node
 from simpul.services.querying import heads_of, party_of, query_of
-from simpul.services.small_files import read_small
+from simpul.services.small_files import Written, called, read_small
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -35,8 +34,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     handling: str
     objects: tuple[str, ...]
     query: str | None
-    portions: Path | None
-    label: Path | None
+    portions: Written | None
+    label: Written | None
     revises: str | None
 
 
@@ -103,10 +102,10 @@ def _statement(unit: Unit, product: Product) -> bytes:
     )
 
 
-def _portions(unit: Unit, file: Path | None) -> Portions:
+def _portions(unit: Unit, file: Written | None) -> Portions:
     if file is None:
         return Portions(sheet=None, portions=())
-    return read_portions(read_small(file), party=lambda p: party_of(unit, p).fingerprint, input=str(file))
+    return read_portions(read_small(file), party=lambda p: party_of(unit, p).fingerprint, input=called(file))
 
 
 def _sheet_label(unit: Unit, wanted: Draft, text: Portions) -> Label:

@@ -111,9 +111,14 @@ def unlock(node: Node, name: str, passphrase: bytes) -> Signer:
     Raises:
         Unauthorised: no such user, or the passphrase is wrong; which of them is not said.
     """
+    words = _passphrase(passphrase)
     with node.store.read() as unit:
-        user = _known(unit, name)
-    return Signer(user, SigningKey(open_user_key(user.sealed, _passphrase(passphrase))))
+        user = _user(unit, name)
+    if user is None:
+        # An unknown name costs what a wrong passphrase costs, or the time would say which names there are.
+        seal_user_key(bytes(SIGNING_SEED), words, bytes(16), bytes(12))
+        raise _wrong()
+    return Signer(user, SigningKey(open_user_key(user.sealed, words)))
 
 
 def public_key(unit: Unit, name: str) -> PublicKey:
@@ -124,8 +129,12 @@ def public_key(unit: Unit, name: str) -> PublicKey:
 def _known(unit: Unit, name: str) -> User:
     user = _user(unit, name)
     if user is None:
-        raise Unauthorised("the passphrase is wrong", do="try again, or see `simpul user list`")
+        raise _wrong()
     return user
+
+
+def _wrong() -> Unauthorised:
+    return Unauthorised("the passphrase is wrong", do="try again, or have the user set up anew")
 
 
 def _user(unit: Unit, name: str) -> User | None:

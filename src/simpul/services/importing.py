@@ -30,6 +30,7 @@ from simpul.services.marking import learn_definitions, owner_label, record_mark,
 from simpul.services.matching import match_new
 from simpul.services.merkle import renditions_root
 from simpul.services.node import Node
+from simpul.services.small_files import Written
 
 Progress = Callable[[int], None]
 
@@ -54,7 +55,7 @@ def import_bundle(
     node: Node,
     source: Path | BinaryIO,
     *,
-    label: Path | None,
+    label: Written | None,
     tlp: str | None,
     by: str,
     progress: Progress,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +22,7 @@ from simpul.services.auditing import record
 from simpul.services.merkle import renditions_root
 from simpul.services.node import Node
 from simpul.services.querying import heads_of, party_of, query_of
-from simpul.services.small_files import read_small
+from simpul.services.small_files import Written, called, read_small
 
 MARKING_DEFINITION: Final = "marking-definition"
 
@@ -31,11 +30,11 @@ BOUND_AT_ONCE: Final = 500
 """Stored objects that are held anew in one transaction, so that it stays below 100 ms."""
 
 
-def owner_label(unit: Unit, *, label: Path | None, tlp: str | None) -> Label:
+def owner_label(unit: Unit, *, label: Written | None, tlp: str | None) -> Label:
     """The label that a person names, by a TOML file or as a TLP level alone. Raises `InputFault`."""
     if label is None:
         return tlp_label(tlp or "")
-    return read_label(read_small(label), party=lambda p: party_of(unit, p).fingerprint, input=str(label))
+    return read_label(read_small(label), party=lambda p: party_of(unit, p).fingerprint, input=called(label))
 
 
 def known_markings(unit: Unit, *originators: str) -> Markings:
@@ -153,7 +152,7 @@ def _bound(unit: Unit, binding: _Binding, head: StoredHead) -> tuple[Label, ...]
     )
 
 
-def mark_objects(node: Node, *, ids: Sequence[str], query: str | None, label: Path, by: str) -> int:
+def mark_objects(node: Node, *, ids: Sequence[str], query: str | None, label: Written, by: str) -> int:
     """Set the owner's label of every stored version of these objects. Returns how many renditions now bear another.
 
     Raises:
