@@ -1,4 +1,4 @@
-"""Writes the reference pages that are generated: the command line, the settings and the errors.
+"""Writes the reference pages that are generated: the command line, the HTTP API, the settings and the errors.
 
 `--check` writes nothing, and exits 1 naming each page that is not what the program says.
 """
@@ -8,9 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
 
+from simpul.api.routes import for_people
 from simpul.cli.frame import shared_options
 from simpul.cli.main import simpul
 from simpul.config import describe
@@ -89,6 +93,55 @@ def _tree(kind: type[SimpulError]) -> Iterator[type[SimpulError]]:
             yield from _tree(child)
 
 
+API = """\
+# The HTTP API
+
+@MADE
+
+`simpul serve` answers under `/api/v1` to a person who is signed in, with the same JSON as the command line. It listens
+on loopback unless it is told otherwise; beyond that, put a proxy with TLS before it.
+
+```
+POST /api/v1/session {"user": "laras", "passphrase": "…"}   ->  {"token", "user", "expires"}
+GET  /api/v1/status  Authorization: Bearer <token>
+```
+
+A session ends after 15 minutes without a request, after 8 hours, by `DELETE /api/v1/session`, or with the process. A
+failure is the [error document](errors.md) under a fitting status: 400 bad input, 401 not signed in, 403 a rule says
+no, 404 not here or not for you, 409 several fit, 413 too large, 422 a partner's bytes, 429 too many tries, 502 a relay,
+503 busy. `/api/schema` has the OpenAPI document.
+"""
+
+
+def http() -> str:
+    """The page of every route."""
+    app = Litestar(
+        for_people(), openapi_config=OpenAPIConfig(title="Simpul", version="1", use_handler_docstrings=True)
+    )
+    schema = app.openapi_schema.to_schema()
+    kinds = schema.get("components", {}).get("schemas", {})
+    parts = [
+        _route(method, path, operation, kinds)
+        for path, item in sorted(schema["paths"].items())
+        for method, operation in sorted(item.items())
+    ]
+    return "\n\n".join((API.replace("@MADE", MADE).rstrip(), *parts)) + "\n"
+
+
+def _route(method: str, path: str, operation: dict[str, Any], kinds: dict[str, Any]) -> str:
+    lines = [f"- `{each['name']}` in the {each['in']}" for each in operation.get("parameters", ())]
+    body = operation.get("requestBody", {}).get("content", {})
+    for content in body.values():
+        kind = kinds.get(content["schema"].get("$ref", "").rpartition("/")[2], {})
+        wanted = set(kind.get("required", ()))
+        lines += [
+            f"- `{name}` in the body{'' if name in wanted else ', may be left out'}"
+            for name in kind.get("properties", {})
+        ]
+    words = operation.get("description") or operation.get("summary", "")
+    return "\n\n".join(filter(None, (f"## {method.upper()} {path}", words, "\n".join(lines))))
+
+
 def settings() -> str:
     """The page of every setting."""
     rows = "\n".join(
@@ -146,7 +199,7 @@ def _option(option: click.Option) -> str:
 
 def main(arguments: list[str]) -> int:
     """Writes or checks the pages."""
-    made = {"cli.md": command_line, "settings.md": settings, "errors.md": faults}
+    made = {"cli.md": command_line, "api.md": http, "settings.md": settings, "errors.md": faults}
     pages = {REFERENCE / name: page() for name, page in made.items()}
     stale = [file for file, text in pages.items() if not file.exists() or file.read_text() != text]
     if "--check" in arguments:

@@ -69,15 +69,24 @@ def application(node: Node) -> Litestar:
             health,
             version,
             metrics,
-            Router("/api/v1", route_handlers=session_routes.ROUTES),
-            Router("/api/v1", route_handlers=_ROUTES, guards=[signed_in], dependencies=DEPENDENCIES),
+            *for_people(),
         ],
         state=State({NODE: node, SESSIONS: Sessions(node)}),
         exception_handlers=HANDLERS,
         request_max_body_size=BODY_LIMIT,
         logging_config=None,  # the program says where its log goes, not the framework
-        openapi_config=OpenAPIConfig(title="Simpul node", version=__version__, path="/api/schema"),
+        openapi_config=OpenAPIConfig(
+            title="Simpul node", version=__version__, path="/api/schema", use_handler_docstrings=True
+        ),
     )
+
+
+def for_people() -> list[Router]:
+    """The routes under /api/v1: signing in, and all that a person who is signed in can do."""
+    return [
+        Router("/api/v1", route_handlers=session_routes.ROUTES),
+        Router("/api/v1", route_handlers=_ROUTES, guards=[signed_in], dependencies=DEPENDENCIES),
+    ]
 
 
 def measures(node: Node) -> bytes:
