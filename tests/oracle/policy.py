@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from simpul.domain.agreements import Agreement
 from simpul.domain.labels import Label
+from simpul.domain.overlays import Overlay, OverlayRule
 from simpul.domain.policy import Outcome
 
 ORDER = [
@@ -28,10 +29,34 @@ ORDER = [
     "agreement.onward",
     "agreement.retention",
     "agreement.approvals",
+    "agreement.suspended",
+    "agreement.reservation",
     "label.not-releasable-to",
     "overlay.releasable-to",
 ]
-"""The order that spec/policy.md fixes."""
+"""The order that spec/policy.md fixes; the rules of an overlay follow in their own order."""
+
+Charters = dict[str, frozenset[str]]
+"""By circle, who is in it as its charter says: parties, and other circles whose members are in it too."""
+
+
+def order(overlay: Overlay | None) -> list[str]:
+    """Every clause that is walked, in order."""
+    return ORDER + ["overlay." + rule.id for rule in (overlay.rules if overlay else ())]
+
+
+def is_member(party: str, circle: str, charters: Charters) -> bool:
+    """Whether a party is in a circle, or in one that is in it, to any depth."""
+    seen: list[str] = []
+    todo = [circle]
+    while todo:
+        name = todo.pop()
+        if name == party and name != circle:
+            return True
+        if name in charters and name not in seen:
+            seen.append(name)
+            todo.extend(charters[name])
+    return False
 
 
 def objections(  # noqa: C901, PLR0912, PLR0915 (one long list of reasons to say no, on purpose)
@@ -43,7 +68,9 @@ def objections(  # noqa: C901, PLR0912, PLR0915 (one long list of reasons to say
     purpose: str,
     agreement: Agreement | None,
     at: int,
-    circles: dict[str, frozenset[str]],
+    circles: Charters,
+    consented: bool = False,
+    overlay: Overlay | None = None,
 ) -> dict[str, Outcome]:
     """Every clause that does not simply permit, with what it says."""
     no: dict[str, Outcome] = {}
@@ -87,6 +114,21 @@ def objections(  # noqa: C901, PLR0912, PLR0915 (one long list of reasons to say
                 deny("agreement.compartment")
         if agreement.approvals > 1:
             no["agreement.approvals"] = Outcome.NEEDS_APPROVAL
+        for since, until in agreement.halts:
+            if at >= since and not (until is not None and at >= until):
+                deny("agreement.suspended")
+        for kept in agreement.reservations:
+            if kept.party in (sender, recipient):
+                if purpose in kept.purposes:
+                    deny("agreement.reservation")
+                for topic in label.topics:
+                    if topic in kept.topics:
+                        deny("agreement.reservation")
+                for level in label.classification:
+                    if level in kept.levels:
+                        deny("agreement.reservation")
+                if kept.tlp_ceiling is not None and label.tlp is not None and label.tlp > kept.tlp_ceiling:
+                    deny("agreement.reservation")
 
     if len(label.unmapped) > 0:
         deny("label.unmapped-marking")
@@ -97,28 +139,103 @@ def objections(  # noqa: C901, PLR0912, PLR0915 (one long list of reasons to say
     if label.purposes is None or purpose not in label.purposes:
         deny("label.purpose")
 
-    def within(names: frozenset[str]) -> bool:
-        return any(name == recipient or recipient in circles.get(name, frozenset()) for name in names)
+    # The originator's rule for others: whom it lets in, and whether it must be asked. An exclusion is not sent, so
+    # that the rule in the view asks wherever there is one.
+    rule = label.onward
+    third = originator not in (sender, recipient)
+    admitted = rule is not None and not rule.none
+    if rule is not None:
+        for circle in rule.within:
+            if not is_member(recipient, circle, circles):
+                admitted = False
+    if third and not admitted:
+        deny("label.onward")
+    asked = rule is not None and (rule.consent or len(label.not_releasable_to) > 0)
+    if third and admitted and asked and not consented:
+        no["label.onward"] = Outcome.NEEDS_CONSENT
 
-    if len(label.releasable_to) == 0 or any(not within(names) for names in label.releasable_to):
+    open_to = len(label.releasable_to) > 0
+    for names in label.releasable_to:
+        listed = recipient in names
+        for name in names:
+            if is_member(recipient, name, circles):
+                listed = True
+        of_sender_alone = len(names) == 1 and sender in names and originator != sender
+        if not listed and not (of_sender_alone and (admitted or originator == recipient)):
+            open_to = False
+    if not open_to:
         deny("label.releasable-to")
         deny("overlay.releasable-to")
     for name in label.not_releasable_to:
         is_circle = len(name) != 50
-        if name == recipient or (is_circle and (name not in circles or recipient in circles[name])):
+        if name == recipient or (is_circle and (name not in circles or is_member(recipient, name, circles))):
             deny("label.not-releasable-to")
 
-    if originator not in (sender, recipient):
-        rule = label.onward
-        if (
-            rule is None
-            or rule.none
-            or any(recipient not in circles.get(c, frozenset()) for c in rule.within)
-        ):
-            deny("label.onward")
-        elif rule.consent:
-            no["label.onward"] = Outcome.NEEDS_CONSENT
+    asks_for_consent = third and not consented
+    for national in overlay.rules if overlay else ():
+        facts = (label, recipient, originator, purpose, at, circles)
+        if _applies(national, *facts) and (national.then is not Outcome.NEEDS_CONSENT or asks_for_consent):
+            no["overlay." + national.id] = national.then
     return no
+
+
+def _applies(  # noqa: C901 (one condition after the other, on purpose)
+    rule: OverlayRule,
+    label: Label,
+    recipient: str,
+    originator: str,
+    purpose: str,
+    at: int,
+    circles: Charters,
+) -> bool:
+    """Whether every stated condition of a national rule holds."""
+    when = rule.when
+    stated: list[bool] = []
+    for party, names, excepted in (
+        (recipient, when.recipients, when.except_recipients),
+        (originator, when.originators, when.except_originators),
+    ):
+        if names:
+            stated.append(
+                any(
+                    name == party
+                    or is_member(party, name, circles)
+                    or (len(name) != 50 and name not in circles)
+                    for name in names
+                )
+            )
+        if excepted:
+            stated.append(not any(name == party or is_member(party, name, circles) for name in excepted))
+    if when.purposes:
+        stated.append(purpose in when.purposes)
+    if when.except_purposes:
+        stated.append(purpose not in when.except_purposes)
+    if when.topics:
+        stated.append(len([topic for topic in label.topics if topic in when.topics]) > 0)
+    if when.compartments:
+        stated.append(len([word for word in label.compartments if word in when.compartments]) > 0)
+    if when.handling:
+        stated.append(len([code for code in label.handling if code in when.handling]) > 0)
+    if when.levels:
+        stated.append(len([level for level in label.classification if level in when.levels]) > 0)
+    if when.tlp_from is not None:
+        stated.append(label.tlp is not None and int(label.tlp) >= int(when.tlp_from))
+    if when.since is not None:
+        stated.append(at >= when.since)
+    if when.until is not None:
+        stated.append(at < when.until)
+    return False not in stated
+
+
+def approvals(no: dict[str, Outcome], agreement: Agreement | None, overlay: Overlay | None) -> int:
+    """How many must approve beyond the drafter."""
+    most = 1
+    if agreement is not None and agreement.approvals > most:
+        most = agreement.approvals
+    for rule in overlay.rules if overlay else ():
+        if "overlay." + rule.id in no and rule.approvals > most:
+            most = rule.approvals
+    return most
 
 
 def obligations(label: Label, agreement: Agreement) -> list[str]:
@@ -132,7 +249,8 @@ def obligations(label: Label, agreement: Agreement) -> list[str]:
     if label.onward is None or any(rule.none for rule in rules):
         found.append("onward: none")
     else:
-        words = ["consent"] if any(rule.consent for rule in rules) else []
+        asked = any(rule.consent for rule in rules) or len(label.not_releasable_to) > 0
+        words = ["consent"] if asked else []
         words += ["within " + c for c in ("pact", "ring") if any(c in rule.within for rule in rules)]
         found.append("onward: " + (", ".join(words) if words else "free"))
     return sorted(set(found))

@@ -6,14 +6,21 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from simpul.domain.agreements import Agreement, Equivalence
+from simpul.domain.agreements import Agreement, Equivalence, Reservation
+from simpul.domain.clauses import Outcome
 from simpul.domain.labels import Classification, Label, Onward, Tlp, complete
+from simpul.domain.overlays import Overlay, OverlayRule, When
 
 A: Final = "a" * 50
 B: Final = "b" * 50
 C: Final = "c" * 50
 PARTIES: Final = (A, B, C)
+CHARTERS: Final = {"pact": frozenset({A, B}), "ring": frozenset({"pact", C})}
+"""Who is in each circle: the ring holds the pact, a regional circle inside a wider one."""
+
 CIRCLES: Final = {"pact": frozenset({A, B}), "ring": frozenset({A, B, C})}
+"""The same circles with their members written out, as a node knows them."""
+
 NAMES: Final = (*PARTIES, "pact", "ring", "unheard-of")
 PURPOSES: Final = ("ct", "cp")
 TOPICS: Final = ("cyber", "nuclear")
@@ -24,6 +31,8 @@ LEVELS: Final = (
     Classification("XB", "SECRET"),
 )
 LAST: Final = 20
+LAST_DATE: Final = 2 * LAST
+"""The latest date that anything here states: a suspension's end."""
 
 
 def some(values: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
@@ -60,7 +69,9 @@ generous = st.builds(
     Label,
     tlp=st.sampled_from([Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER]),
     classification=st.just(frozenset()) | levels,
-    releasable_to=st.frozensets(st.just(frozenset(PARTIES)) | st.just(frozenset({B, "ring"})), min_size=1),
+    releasable_to=st.frozensets(
+        st.just(frozenset(PARTIES)) | st.just(frozenset({B, "ring"})) | st.just(frozenset({A})), min_size=1
+    ),
     onward=onwards,
     purposes=st.just(frozenset(PURPOSES)),
     topics=some(TOPICS[:1]),
@@ -81,6 +92,22 @@ rows = st.builds(
     until=st.none() | times,
 )
 
+halts = st.lists(
+    st.tuples(times, st.none() | st.integers(1, LAST)).map(
+        lambda halt: (halt[0], None if halt[1] is None else halt[0] + halt[1])
+    ),
+    max_size=2,
+).map(tuple)
+
+reservations = st.builds(
+    Reservation,
+    party=st.sampled_from(PARTIES),
+    purposes=some(PURPOSES),
+    topics=some(TOPICS),
+    levels=levels,
+    tlp_ceiling=st.none() | st.sampled_from(Tlp),
+)
+
 agreements = st.builds(
     Agreement,
     id=st.just("pact-1"),
@@ -99,6 +126,55 @@ agreements = st.builds(
     obligations=some(("protect",)),
     not_before=st.integers(0, 5),
     not_after=st.integers(5, LAST),
+    halts=st.just(()) | halts,
+    reservations=st.just(()) | st.lists(reservations, max_size=2).map(tuple),
+)
+
+names = st.frozensets(st.sampled_from(NAMES), min_size=1, max_size=3)
+CONDITIONS: Final = {
+    "recipients": names,
+    "except_recipients": names,
+    "originators": names,
+    "except_originators": names,
+    "purposes": some(PURPOSES),
+    "except_purposes": some(PURPOSES),
+    "topics": some(TOPICS),
+    "compartments": some(COMPARTMENTS),
+    "handling": some(("H1", "H2")),
+    "levels": levels,
+    "tlp_from": st.sampled_from(Tlp),
+    "since": times,
+    "until": times,
+}
+
+whens = (
+    st.lists(st.sampled_from(sorted(CONDITIONS)), max_size=2, unique=True)
+    .flatmap(lambda stated: st.fixed_dictionaries({key: CONDITIONS[key] for key in stated}))
+    .map(lambda conditions: When(**conditions))
+)
+"""Few conditions at a time, so that rules apply often."""
+
+
+def rules(id: str) -> st.SearchStrategy[OverlayRule]:
+    asked = st.builds(
+        OverlayRule,
+        id=st.just(id),
+        then=st.just(Outcome.NEEDS_APPROVAL),
+        when=whens,
+        approvals=st.integers(2, 3),
+    )
+    then = st.sampled_from([Outcome.NEEDS_CONSENT, Outcome.DENY])
+    return asked | st.builds(OverlayRule, id=st.just(id), then=then, when=whens)
+
+
+overlays = st.builds(
+    Overlay,
+    party=st.just(A),
+    version=st.just(1),
+    title=st.just("Rules of Arunika"),
+    rules=st.lists(st.sampled_from(["one", "two", "three"]), unique=True, max_size=3).flatmap(
+        lambda ids: st.tuples(*map(rules, ids))
+    ),
 )
 
 

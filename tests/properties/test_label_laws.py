@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from simpul.domain.labels import (
     NEUTRAL,
+    NO_ONWARD,
     NOBODY,
     Label,
     Onward,
     complete,
     dominates,
     is_listed,
+    is_open_to,
     join,
     join_all,
     join_onward,
@@ -101,6 +103,38 @@ def test_a_view_names_nobody_but_its_recipient(label: Label, party: str) -> None
     assert view.not_releasable_to == NOBODY
     assert view.releasable_to in ({frozenset({party})}, {NOBODY})
     assert frozenset().union(*view.releasable_to) <= {party}
+
+
+@given(label=restrictions, party=st.sampled_from(PARTIES))
+def test_a_view_tells_nothing_of_an_exclusion_but_that_the_originator_must_be_asked(
+    label: Label, party: str
+) -> None:
+    view = view_for(label, party, members_of)
+    stated = label.onward or NO_ONWARD
+    assert view.onward is not None
+    assert view.onward.none == stated.none
+    if not stated.none:
+        assert view.onward.within == stated.within
+        assert view.onward.consent == (stated.consent or bool(label.not_releasable_to))
+
+
+@settings(max_examples=200)
+@given(
+    label=labels,
+    more=restrictions,
+    holder=st.sampled_from(PARTIES),
+    party=st.sampled_from(PARTIES),
+    originator=st.sampled_from(PARTIES),
+)
+def test_what_a_holder_adds_never_lets_anybody_else_in(
+    label: Label, more: Label, holder: str, party: str, originator: str
+) -> None:
+    who = {"sender": holder, "originator": originator}
+    before = is_open_to(label, party, members_of, **who)
+    assert is_open_to(join(label, more), party, members_of, **who) <= before
+    if originator == holder:
+        assert before == is_listed(label, party, members_of)
+    assert view_for(label, party, members_of, **who).releasable_to in ({frozenset({party})}, {NOBODY})
 
 
 @given(label=restrictions, party=st.sampled_from(PARTIES), other=st.sampled_from(PARTIES))

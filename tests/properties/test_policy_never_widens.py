@@ -6,28 +6,36 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from msgspec.structs import replace
 
 from simpul.domain.admission import Admitted, Quarantined, Refused, admit
+from simpul.domain.agreements import Reservation
 from simpul.domain.labels import NO_ONWARD, Label, Tlp, complete, join, view_for
+from simpul.domain.overlays import Overlay, OverlayRule
 from simpul.domain.policy import (
     Outcome,
     PortionsDecision,
     agreement_part,
     bound,
     decide,
-    decision_commitment_content,
     over_portions,
 )
 from tests.properties.strategies import (
+    CIRCLES,
     LAST,
+    LAST_DATE,
     PARTIES,
     PURPOSES,
     A,
     agreements,
+    halts,
     labels,
     members_of,
+    overlays,
+    reservations,
     restrictions,
+    rules,
 )
 
 questions = st.fixed_dictionaries(
@@ -38,13 +46,24 @@ questions = st.fixed_dictionaries(
         "purpose": st.sampled_from(PURPOSES),
         "agreement": st.none() | agreements,
         "at": st.integers(0, LAST),
+        "consented": st.booleans(),
     }
 )
+at_home = st.builds(
+    lambda question, overlay: question | {"overlay": overlay}, questions, st.none() | overlays
+)
+"""Questions as the sender asks them, with the rules of its nation."""
+
 many = settings(max_examples=120)
 
 
+def view_of(label: Label, question: dict[str, Any]) -> Label:
+    sender, originator = question["sender"], question["originator"]
+    return view_for(label, question["recipient"], members_of, sender=sender, originator=originator)
+
+
 @many
-@given(label=labels, more=restrictions, question=questions)
+@given(label=labels, more=restrictions, question=at_home)
 def test_no_restriction_makes_any_clause_milder(label: Label, more: Label, question: dict[str, Any]) -> None:
     before = decide(label, members_of=members_of, **question)
     after = decide(join(label, more), members_of=members_of, **question)
@@ -55,7 +74,7 @@ def test_no_restriction_makes_any_clause_milder(label: Label, more: Label, quest
 
 
 @many
-@given(label=labels, more=restrictions, question=questions)
+@given(label=labels, more=restrictions, question=at_home)
 def test_no_restriction_takes_a_duty_away(label: Label, more: Label, question: dict[str, Any]) -> None:
     before = decide(label, members_of=members_of, **question)
     after = decide(join(label, more), members_of=members_of, **question)
@@ -70,7 +89,7 @@ def test_the_recipient_recomputes_the_agreement_part_from_the_view(
     label: Label, question: dict[str, Any]
 ) -> None:
     decision = decide(label, members_of=members_of, **question)
-    view = view_for(label, question["recipient"], members_of)
+    view = view_of(label, question)
     again = agreement_part(view, members_of=members_of, **question)
     if decision.outcome < Outcome.DENY:
         assert again.outcome is decision.outcome
@@ -82,29 +101,35 @@ def test_the_recipient_recomputes_the_agreement_part_from_the_view(
 
 
 @many
-@given(label=labels, question=questions)
+@given(label=labels, question=at_home)
 def test_no_view_permits_what_the_label_denies(label: Label, question: dict[str, Any]) -> None:
-    view = view_for(label, question["recipient"], members_of)
+    view = view_of(label, question)
     assert (
         decide(view, members_of=members_of, **question).outcome
         >= decide(label, members_of=members_of, **question).outcome
     )
 
 
-@many
-@given(label=labels, question=questions, later=st.integers(0, LAST))
+@settings(max_examples=250)
+@given(label=labels, question=at_home)
 def test_the_answer_stays_the_same_until_the_date_that_it_names(
-    label: Label, question: dict[str, Any], later: int
+    label: Label, question: dict[str, Any]
 ) -> None:
     decision = decide(label, members_of=members_of, **question)
     assert decision.valid_until is None or decision.valid_until > question["at"]
-    moment = question["at"] + later
-    if decision.valid_until is None or moment < decision.valid_until:
+    end = LAST_DATE + 1 if decision.valid_until is None else decision.valid_until
+    for moment in range(question["at"] + 1, end):
         again = decide(label, members_of=members_of, **(question | {"at": moment}))
-        assert decision_commitment_content(again) == decision_commitment_content(decision)
+        assert (again.outcome, again.reasons, again.obligations, again.approvals) == (
+            decision.outcome,
+            decision.reasons,
+            decision.obligations,
+            decision.approvals,
+        )
+        assert again.valid_until == decision.valid_until
 
 
-@given(label=labels, question=questions)
+@given(label=labels, question=at_home)
 def test_a_decision_is_the_same_each_time_and_names_the_worst_clause(
     label: Label, question: dict[str, Any]
 ) -> None:
@@ -114,6 +139,118 @@ def test_a_decision_is_the_same_each_time_and_names_the_worst_clause(
     if first.outcome:
         assert first.clause == next(r.clause for r in first.reasons if r.outcome is first.outcome)
         assert all(r.change for r in first.reasons if r.outcome)
+
+
+@many
+@given(label=labels, question=at_home)
+def test_the_order_in_which_sets_were_written_changes_nothing(label: Label, question: dict[str, Any]) -> None:
+    turned = question | {name: _turned(question[name]) for name in ("agreement", "overlay")}
+    again = decide(_turned(label), members_of=members_of, **turned)
+    assert again == decide(label, members_of=members_of, **question)
+
+
+def _turned(value: Any) -> Any:
+    """The same value, every set in it built anew from its members in the opposite order."""
+    if isinstance(value, frozenset):
+        return frozenset([_turned(each) for each in reversed(list(value))])
+    if isinstance(value, tuple):
+        return tuple(map(_turned, value))
+    if isinstance(value, Struct):
+        return replace(value, **{name: _turned(getattr(value, name)) for name in value.__struct_fields__})
+    return value
+
+
+@many
+@given(label=labels, question=at_home, reservation=reservations)
+def test_a_reservation_never_opens_anything(
+    label: Label, question: dict[str, Any], reservation: Reservation
+) -> None:
+    agreement = question["agreement"]
+    if agreement is not None:
+        added = replace(agreement, reservations=(*agreement.reservations, reservation))
+        no_milder(label, question, question | {"agreement": added})
+
+
+@many
+@given(label=labels, question=at_home, halt=halts)
+def test_a_suspension_never_opens_anything(
+    label: Label, question: dict[str, Any], halt: tuple[tuple[int, int | None], ...]
+) -> None:
+    agreement = question["agreement"]
+    if agreement is not None:
+        added = replace(agreement, halts=(*agreement.halts, *halt))
+        no_milder(label, question, question | {"agreement": added})
+
+
+@many
+@given(label=labels, question=questions, overlay=overlays, rule=rules("more"), at=st.integers(0, 3))
+def test_no_overlay_and_no_rule_of_one_opens_anything(
+    label: Label, question: dict[str, Any], overlay: Overlay, rule: OverlayRule, at: int
+) -> None:
+    more = replace(overlay, rules=(*overlay.rules[:at], rule, *overlay.rules[at:]))
+    no_milder(label, question, question | {"overlay": overlay})
+    no_milder(label, question | {"overlay": overlay}, question | {"overlay": more})
+
+
+@many
+@given(label=labels, question=at_home)
+def test_withdrawn_consent_never_opens_anything_and_consent_answers_nothing_but_a_need_for_it(
+    label: Label, question: dict[str, Any]
+) -> None:
+    without, granted = (
+        decide(label, members_of=members_of, **(question | {"consented": given})) for given in (False, True)
+    )
+    for was, is_now in zip(without.reasons, granted.reasons, strict=True):
+        answered = was.outcome is Outcome.NEEDS_CONSENT and is_now.outcome is Outcome.PERMIT
+        assert is_now.outcome is was.outcome or answered
+    assert granted.outcome is not Outcome.NEEDS_CONSENT
+
+
+@many
+@given(
+    label=labels,
+    question=at_home,
+    circle=st.sampled_from(sorted(CIRCLES)),
+    gone=st.sampled_from(PARTIES),
+)
+def test_who_leaves_a_circle_gets_no_more_but_for_what_excluded_the_circle(
+    label: Label, question: dict[str, Any], circle: str, gone: str
+) -> None:
+    fewer = CIRCLES | {circle: CIRCLES[circle] - {gone}}
+    label, question = _naming_parties_alone(label, question)
+    before = decide(label, members_of=members_of, **question)
+    after = decide(label, members_of=fewer.get, **question)
+    for was, is_now in zip(before.reasons, after.reasons, strict=True):
+        assert is_now.outcome >= was.outcome, was.clause
+
+
+def _naming_parties_alone(label: Label, question: dict[str, Any]) -> tuple[Label, dict[str, Any]]:
+    """The same without circles where being a member closes: exclusions, and whom a national rule is about."""
+    alone = frozenset(PARTIES)
+    overlay = question["overlay"]
+    if overlay is not None:
+        about = [
+            replace(
+                rule,
+                when=replace(
+                    rule.when,
+                    recipients=rule.when.recipients & alone,
+                    originators=rule.when.originators & alone,
+                ),
+            )
+            for rule in overlay.rules
+        ]
+        overlay = replace(overlay, rules=tuple(about))
+    return replace(label, not_releasable_to=label.not_releasable_to & alone), question | {"overlay": overlay}
+
+
+def no_milder(label: Label, before: dict[str, Any], after: dict[str, Any]) -> None:
+    was = decide(label, members_of=members_of, **before)
+    is_now = decide(label, members_of=members_of, **after)
+    assert is_now.outcome >= was.outcome
+    assert is_now.approvals >= was.approvals
+    now = {reason.clause: reason.outcome for reason in is_now.reasons}
+    assert all(now[reason.clause] >= reason.outcome for reason in was.reasons)
 
 
 @many
@@ -142,7 +279,7 @@ def test_what_a_recipient_holds_is_no_wider_than_the_label_and_the_agreement(
     agreement = question["agreement"]
     if agreement is None:
         return
-    held = bound(view_for(label, question["recipient"], members_of), agreement)
+    held = bound(view_of(label, question), agreement)
     assert complete(held) == held
     assert held.onward is not None
     assert held.onward.none >= agreement.onward.none
@@ -156,7 +293,7 @@ def test_what_a_recipient_holds_is_no_wider_than_the_label_and_the_agreement(
 def test_the_recipient_admits_exactly_what_the_sender_could_have_sent(
     views: list[Label], question: dict[str, Any]
 ) -> None:
-    seen = [view_for(label, question["recipient"], members_of) for label in views]
+    seen = [view_of(label, question) for label in views]
     facts = {name: value for name, value in question.items() if name != "at"}
     admission = admit(seen, decided_at=question["at"], members_of=members_of, **facts)
     parts = [agreement_part(view, members_of=members_of, **question) for view in seen]

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from simpul.domain.agreements import Agreement
 from simpul.domain.labels import Label, MembersOf, dominates, no_circles
+from simpul.domain.obligations import Action, duties_of, forbids
 from simpul.domain.policy import Outcome, Reason, agreement_part, duties
 
 
@@ -43,14 +44,21 @@ class Refused(Struct, frozen=True, kw_only=True):
 
 Admission = Admitted | Quarantined | Refused
 
-REFUSING: Final = frozenset({"agreement.parties", "label.releasable-to"})
-"""Clauses by whose denial something was never meant for this node; every other denial quarantines."""
+RECALLED: Final = "recall"
+"""The clause by which something is refused on arrival that was taken back before."""
+
+REFUSING: Final = frozenset({"agreement.parties", "label.releasable-to", RECALLED})
+"""Clauses by whose denial something was never meant for this node, or is no more; every other denial quarantines."""
 
 DECIDED_AT: Final = "admission.decided-at"
 """The clause by which something is kept apart whose decision is too old to be taken on its sender's word."""
 
 DECISION_AGE: Final = 30 * 86_400 * 1_000_000
 """Microseconds by which a decision may be older than the message that was made on it (spec/message.md, "Time")."""
+
+
+MESSAGE_AGE: Final = 120 * 86_400 * 1_000_000
+"""Microseconds by which a message may be older than this node's clock: when it was made is its sender's word, too."""
 
 
 def admit(
@@ -65,6 +73,7 @@ def admit(
     author: Label | None = None,
     obligations: Iterable[str] | None = None,
     members_of: MembersOf = no_circles,
+    consented: bool = False,
     more: Iterable[Reason] = (),
 ) -> Admission:
     """What becomes of a thing whose portions came with these label views.
@@ -81,6 +90,7 @@ def admit(
             that is wider is quarantined.
         obligations: the duties that came with it; None to leave them unchecked.
         members_of: the circles that this node knows.
+        consented: a grant of the originator that came along, and verifies, covers it for this node and purpose.
         more: reasons that hold whatever the label says (`about_time`).
 
     Returns:
@@ -100,9 +110,11 @@ def admit(
             at=decided_at,
             originator=originator,
             members_of=members_of,
+            consented=consented,
         )
         reasons += [reason for reason in part.reasons if reason.outcome >= Outcome.NEEDS_CONSENT]
         reasons += _about_label(view, author)
+        reasons += _about_handing_on(author, consented=consented)
         reasons += _about_duties(duties(view, agreement), stated)
     if not count:
         reasons.append(_fault("admission.label", "it came without a label"))
@@ -125,6 +137,8 @@ def about_time(
         grace: how long a message may be on its way.
     """
     found = []
+    if now - created > MESSAGE_AGE:
+        found.append(_fault(DECIDED_AT, "it was made longer ago than any message may be on its way"))
     if created - decided_at > DECISION_AGE:
         days = (created - decided_at) // (86_400 * 1_000_000)
         found.append(_fault(DECIDED_AT, f"it was made {days} days after the decision that it rests on"))
@@ -153,11 +167,22 @@ def _about_label(view: Label, author: Label | None) -> list[Reason]:
     found = []
     if view.not_releasable_to:
         found.append(_fault("admission.view", "the label's view names parties that it must not name"))
-    if author is not None and not dominates(_unlisted(view), _unlisted(author)):
+    if author is not None and not is_no_wider(view, author):
         found.append(
             _fault("admission.wider-label", "its label is wider than the one its originator gave it")
         )
     return found
+
+
+def is_no_wider(label: Label, author: Label) -> bool:
+    """Whether a label is at least as strict as the one that an originator gave, lists apart."""
+    return dominates(_unlisted(label), _unlisted(author))
+
+
+def _about_handing_on(author: Label | None, *, consented: bool) -> list[Reason]:
+    """Whether the author's own duties let the sender hand it on; the sender may have struck them from its view."""
+    reason = None if author is None else forbids(duties_of(author), Action.HAND_ON, permitted=consented)
+    return [] if reason is None else [reason]
 
 
 def _unlisted(label: Label) -> Label:

@@ -1,7 +1,8 @@
 """The clauses of a decision, in the order in which they are walked.
 
 Every clause is a function of one `Question` and gives one `Reason`; what is missing or unknown is denied. One that is
-added later (circles, consent, national overlays) is one more function in `AGREEMENT_CLAUSES` or `OVERLAY_CLAUSES`.
+added later is one more function at the end of `AGREEMENT_CLAUSES` or `OVERLAY_CLAUSES`; the rules of a national overlay
+(`domain.overlays`) are walked behind them.
 
 Law 5 holds clause by clause: whatever is joined to a complete label, no clause becomes milder, but for `label.unmarked`;
 there the list of nobody that `complete` gives an unmarked label goes on to deny. spec/policy.md says in words what each
@@ -16,14 +17,22 @@ from typing import Final
 
 from msgspec import Struct
 
-from simpul.domain.agreements import Agreement, Phase, covers, phase, rows_for
+from simpul.domain.agreements import (
+    Agreement,
+    Phase,
+    Reservation,
+    covers,
+    halted,
+    phase,
+    rows_for,
+)
 from simpul.domain.labels import (
     Label,
     MembersOf,
     is_listed,
+    is_open_to,
     is_unmarked,
     join_onward,
-    lists_party,
     may_exclude,
     no_circles,
 )
@@ -60,7 +69,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What a clause may read. `label` is the view in the agreement part and the whole label in the overlay part.
 
     `originator` is the party whose rules govern what is labelled; it differs from `sender` when something is passed
-    on. `at` is microseconds UTC.
+    on. `consented` says that a valid grant of the originator covers it for this recipient and purpose. `at` is
+    microseconds UTC.
     """
 
     label: Label
@@ -71,6 +81,12 @@ class Question(Struct, frozen=True, kw_only=True):
     agreement: Agreement | None
     at: int
     members_of: MembersOf = no_circles
+    consented: bool = False
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether a third party originated it: neither who sends it nor who gets it."""
+        return self.originator not in (self.sender, self.recipient)
 
 
 Clause = Callable[[Question], Reason]
@@ -178,14 +194,23 @@ def _label_purpose(q: Question) -> Reason:
 _LISTED: Final = _permit("label.releasable-to", "the label names the recipient")
 
 
+_OPENED: Final = _permit("label.releasable-to", "its originator's onward rule lets the recipient in")
+
+
 def _label_releasable_to(q: Question) -> Reason:
     if is_listed(q.label, q.recipient, q.members_of):
         return _LISTED
+    if _is_open(q):
+        return _OPENED
     return _deny(
         "label.releasable-to",
         "the recipient is not in every list of the label",
         "mark it with a TLP or a classification and as releasable to the recipient",
     )
+
+
+def _is_open(q: Question) -> bool:
+    return is_open_to(q.label, q.recipient, q.members_of, sender=q.sender, originator=q.originator)
 
 
 _UNDER_CEILING: Final = _permit("agreement.tlp-ceiling", "the TLP is within the agreement's ceiling")
@@ -274,6 +299,7 @@ def _agreement_compartment(q: Question) -> Reason:
 _OWN_WORD: Final = _permit("label.onward", "the sender's own rules govern it")
 _BACK: Final = _permit("label.onward", "it goes back to its originator")
 _FREE: Final = _permit("label.onward", "its originator allows it to be passed on to the recipient")
+_GRANTED: Final = _permit("label.onward", "its originator consented to passing it on to the recipient")
 _ASK: Final = Reason(
     clause="label.onward",
     outcome=Outcome.NEEDS_CONSENT,
@@ -283,7 +309,10 @@ _ASK: Final = Reason(
 
 
 def _label_onward(q: Question) -> Reason:
-    """Passing on what another originated: that one's rule governs (PROTOCOL §3)."""
+    """Passing on what another originated: that one's rule governs (PROTOCOL §3).
+
+    Consent answers a rule that asks for it; it lifts neither `none` nor `within`.
+    """
     if q.originator == q.sender:
         return _OWN_WORD
     if q.originator == q.recipient:
@@ -293,14 +322,16 @@ def _label_onward(q: Question) -> Reason:
         return _deny(
             "label.onward", "its originator forbids passing it on", "ask the originator for another rule"
         )
-    outside = [c for c in rule.within if not lists_party(frozenset({c}), q.recipient, q.members_of)]
+    outside = [circle for circle in rule.within if q.recipient not in (q.members_of(circle) or ())]
     if outside:
         return _deny(
             "label.onward",
             f"the recipient is not known to be in {_list(outside)}",
             "ask the originator for another rule",
         )
-    return _ASK if rule.consent else _FREE
+    if not rule.consent:
+        return _FREE
+    return _GRANTED if q.consented else _ASK
 
 
 _ONWARD_SAME: Final = _permit("agreement.onward", "the label's onward rule is as strict as the agreement's")
@@ -344,6 +375,56 @@ def _agreement_approvals(q: Question) -> Reason:
     )
 
 
+_GOES_ON: Final = _permit("agreement.suspended", "no party has suspended the agreement")
+
+
+def _agreement_suspended(q: Question) -> Reason:
+    if q.agreement is None:
+        return _deny("agreement.suspended", _NO_AGREEMENT, _SIGN_ONE)
+    if not halted(q.agreement, q.at):
+        return _GOES_ON
+    return _deny(
+        "agreement.suspended",
+        f"agreement {q.agreement.id} is suspended",
+        "wait until it is resumed, or ask why",
+    )
+
+
+_UNRESERVED: Final = _permit("agreement.reservation", "no reservation of either party forbids it")
+
+
+def _agreement_reservation(q: Question) -> Reason:
+    if q.agreement is None:
+        return _deny("agreement.reservation", _NO_AGREEMENT, _SIGN_ONE)
+    for reservation in q.agreement.reservations:
+        forbidden = _reserved(reservation, q) if reservation.party in (q.sender, q.recipient) else ""
+        if forbidden:
+            return _deny(
+                "agreement.reservation",
+                f"a reservation of the {_role(reservation, q)} forbids {forbidden}",
+                "mark or release it otherwise, or ask that party to withdraw its reservation",
+            )
+    return _UNRESERVED
+
+
+def _role(reservation: Reservation, q: Question) -> str:
+    return "sender" if reservation.party == q.sender else "recipient"
+
+
+def _reserved(reservation: Reservation, q: Question) -> str:
+    """What of the question a reservation forbids, in words; empty where it forbids nothing."""
+    if q.purpose in reservation.purposes:
+        return f"the purpose '{q.purpose}'"
+    topics = q.label.topics & reservation.topics
+    if topics:
+        return f"the topic {_list(topics)}"
+    levels = q.label.classification & reservation.levels
+    if levels:
+        return f"the level {_list(f'{c.scheme} {c.level}' for c in levels)}"
+    tlp, ceiling = q.label.tlp, reservation.tlp_ceiling
+    return f"TLP:{tlp.word.upper()}" if tlp is not None and ceiling is not None and tlp > ceiling else ""
+
+
 _NOT_EXCLUDED: Final = _permit("label.not-releasable-to", "the label does not exclude the recipient")
 
 
@@ -357,13 +438,11 @@ def _label_not_releasable_to(q: Question) -> Reason:
     )
 
 
-_LISTED_UNCUT: Final = _permit(
-    "overlay.releasable-to", "every list of the whole label contains the recipient"
-)
+_LISTED_UNCUT: Final = _permit("overlay.releasable-to", "the lists of the whole label let the recipient in")
 
 
 def _overlay_releasable_to(q: Question) -> Reason:
-    if is_listed(q.label, q.recipient, q.members_of):
+    if _is_open(q):
         return _LISTED_UNCUT
     return _deny(
         "overlay.releasable-to",
@@ -390,8 +469,10 @@ AGREEMENT_CLAUSES: Final[tuple[Clause, ...]] = (
     _agreement_onward,
     _agreement_retention,
     _agreement_approvals,
+    _agreement_suspended,
+    _agreement_reservation,
 )
 """What both ends compute, in this order. The order is part of the protocol: it names the clause (spec/policy.md)."""
 
 OVERLAY_CLAUSES: Final[tuple[Clause, ...]] = (_label_not_releasable_to, _overlay_releasable_to)
-"""What stays at home, in this order. National rules are added behind these."""
+"""What stays at home, in this order. The rules of a national overlay are walked behind these."""

@@ -41,6 +41,9 @@ PORTION_REQUIRED: Final = "portion.required"
 REFERENCE_MARKING: Final = "reference.marking"
 REFERENCE_REQUIRED: Final = "reference.required"
 REFERENCE_TEXT: Final = "reference.text"
+PASSED_CUT: Final = "passing.cut"
+"""The clause that withholds another's words where something would have to be cut from them (`Candidate.uncut`)."""
+
 CUTTING_CLAUSES: Final = (PORTION_REQUIRED, REFERENCE_MARKING, REFERENCE_REQUIRED, REFERENCE_TEXT)
 """Clauses that withhold an object, in the order in which they are tried."""
 
@@ -121,12 +124,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
         id: its STIX id. Several renditions may share one.
         ids: what its bytes mention (`mentions`).
         denied: selectors of its portions that the recipient may not get.
+        uncut: whether it goes whole or not at all, because only its originator may cut it.
     """
 
     key: Hashable
     id: str
     ids: Collection[str]
     denied: tuple[str, ...] = ()
+    uncut: bool = False
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -191,7 +196,9 @@ def _wave(
     """Judge candidates against what is carried now; note and give back those that are withheld."""
     fallen = []
     for candidate in candidates:
-        clause = cut(load(candidate.key), granted=grants, denied=candidate.denied).withheld
+        value = load(candidate.key)
+        done = cut(value, granted=grants, denied=candidate.denied)
+        clause = done.withheld or (PASSED_CUT if candidate.uncut and done.kept is not value else "")
         if clause:
             withheld[candidate.key] = clause
             fallen.append(candidate)

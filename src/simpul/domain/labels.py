@@ -255,7 +255,13 @@ def is_unmarked(label: Label) -> bool:
 
 def lists_party(names: frozenset[str], party: str, members_of: MembersOf = no_circles) -> bool:
     """Whether a list of parties and circles surely contains the party. A circle not known here contains nobody."""
-    return party in names or any(party in (members_of(name) or ()) for name in names)
+    if party in names:
+        return True
+    for name in names:  # a plain loop: this runs several times for each of a thousand cold labels
+        members = members_of(name)
+        if members is not None and party in members:
+            return True
+    return False
 
 
 def may_exclude(names: frozenset[str], party: str, members_of: MembersOf = no_circles) -> bool:
@@ -276,28 +282,76 @@ def is_listed(label: Label, recipient: str, members_of: MembersOf = no_circles) 
     return bool(lists) and all(lists_party(names, recipient, members_of) for names in lists)
 
 
-def view_for(label: Label, recipient: str, members_of: MembersOf = no_circles) -> Label:
+def is_open_to(
+    label: Label,
+    recipient: str,
+    members_of: MembersOf = no_circles,
+    *,
+    sender: str | None = None,
+    originator: str | None = None,
+) -> bool:
+    """Whether the lists let the recipient in (spec/policy.md, "Passing on").
+
+    The recipient is in every list. Where the sender passes on what another originated, one more thing is enough: a
+    list of the sender alone is what its originator's view said to the sender, and not a word about others; for them
+    the originator's onward rule speaks. Every other list, also an empty one, still binds.
+    """
+    if is_listed(label, recipient, members_of):
+        return True
+    if sender is None or originator in (None, sender) or not label.releasable_to:
+        return False
+    of_sender = frozenset({sender})
+    return all(
+        names == of_sender or lists_party(names, recipient, members_of) for names in label.releasable_to
+    ) and (originator == recipient or admits_onward(label.onward, recipient, members_of))
+
+
+def admits_onward(rule: Onward | None, recipient: str, members_of: MembersOf = no_circles) -> bool:
+    """Whether an onward rule lets the recipient in at all; whether the originator must be asked is another question."""
+    if rule is None or rule.none:
+        return False
+    return all(recipient in (members_of(circle) or ()) for circle in rule.within)
+
+
+def view_for(
+    label: Label,
+    recipient: str,
+    members_of: MembersOf = no_circles,
+    *,
+    sender: str | None = None,
+    originator: str | None = None,
+) -> Label:
     """What is sent of a label (design §6): it names nobody but the recipient, and is never wider than the label.
 
-    `not_releasable_to` is left out. `releasable_to` becomes the recipient alone, or nobody where the recipient is not
-    in every list or is excluded. An onward rule that was not stated becomes none. All else is exact.
+    `not_releasable_to` is left out. `releasable_to` becomes the recipient alone, or nobody where the lists do not let
+    the recipient in (`is_open_to`) or it is excluded. An onward rule that was not stated becomes none. All else is
+    exact.
+
+    Args:
+        label: the effective label, whole.
+        recipient: who gets the view.
+        members_of: the circles that the sender knows.
+        sender: who sends it, where that may be another than the originator; None where it is the originator.
+        originator: whose rules govern what is labelled; None where that is the sender.
     """
-    open_to = is_listed(label, recipient, members_of) and not may_exclude(
-        label.not_releasable_to, recipient, members_of
-    )
-    return listed_view(label, recipient, listed=open_to)
+    open_to = is_open_to(label, recipient, members_of, sender=sender, originator=originator)
+    excluded = may_exclude(label.not_releasable_to, recipient, members_of)
+    return listed_view(label, recipient, listed=open_to and not excluded)
 
 
 def listed_view(label: Label, recipient: str, *, listed: bool) -> Label:
-    """The label with its lists replaced by the recipient alone (`listed`) or by nobody."""
-    onward = NO_ONWARD if label.onward is None or label.onward.none else label.onward
+    """The label with its lists replaced by the recipient alone (`listed`) or by nobody.
+
+    Where the label excludes anybody, its onward rule is narrowed to consent: the view does not say who is excluded, so
+    nobody who passes it on could heed that, and who is in a circle can change after it was sent.
+    """
     return Label(
         tlp=label.tlp,
         classification=label.classification,
         handling=label.handling,
         handling_text=label.handling_text,
         releasable_to=frozenset({frozenset({recipient}) if listed else NOBODY}),
-        onward=onward,
+        onward=_sent_onward(label),
         purposes=NOBODY if label.purposes is None else label.purposes,
         topics=label.topics,
         compartments=label.compartments,
@@ -306,6 +360,13 @@ def listed_view(label: Label, recipient: str, *, listed: bool) -> Label:
         obligations=label.obligations,
         unmapped=label.unmapped,
     )
+
+
+def _sent_onward(label: Label) -> Onward:
+    rule = label.onward
+    if rule is None or rule.none:
+        return NO_ONWARD
+    return Onward(consent=True, within=rule.within) if label.not_releasable_to else rule
 
 
 def describe(

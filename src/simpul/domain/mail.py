@@ -10,9 +10,11 @@ A message's life at its sender is a table; nothing else moves it:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+
+from simpul.domain.labels import Label
 
 ADMITTED: Final = "admitted"
 QUARANTINED: Final = "quarantined"
@@ -131,7 +133,8 @@ class InboxItem(Struct, frozen=True, kw_only=True):
 
     `sheet` is the cover sheet as it was sent (canonical JSON) or empty while its part is outstanding; `portions` are
     (number, text) pairs that this node was given. `message` is the hash of the message that carried part 0, or of the
-    first that came while that is outstanding.
+    first that came while that is outstanding. Of what was `recalled`, or kept as long as it may be, nothing readable is
+    left.
     """
 
     sender: str
@@ -154,12 +157,14 @@ class InboxItem(Struct, frozen=True, kw_only=True):
     whole_at: int | None
     opened_at: int | None
     message: bytes
+    recalled: bool = False
 
 
 class QuarantinedItem(Struct, frozen=True, kw_only=True):
     """What is kept apart until a reviewer decides: one group of one message, under one label view.
 
-    `id` is 16 random bytes; `state` is "waiting", "admitted" or "refused". `portions` counts portions of narrative;
+    `id` is 16 random bytes; `originator` is who wrote it, where that is not the sender a third party whose words were
+    passed on; `state` is "waiting", "admitted" or "refused". `portions` counts portions of narrative;
     `sheet` says whether the product's cover sheet is in it too.
     """
 
@@ -175,11 +180,22 @@ class QuarantinedItem(Struct, frozen=True, kw_only=True):
     decided_by: str
     portions: int = 0
     sheet: bool = False
+    originator: str = ""
 
     @property
     def texts(self) -> int:
         """Portions and cover sheet."""
         return self.portions + self.sheet
+
+
+class Apart(NamedTuple):
+    """One object of a group in quarantine. `place` counts from 0 in the group as it came, also if others are gone."""
+
+    id: str
+    version: int
+    raw: bytes
+    label: Label
+    place: int
 
 
 class MatchRow(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """The decision: may this party receive this, for this purpose, now? Always with the clauses that decided.
 
 Two parts (design §6). The *agreement part* takes the label's view for the recipient, the agreement and a time; both
-ends recompute it and must agree. The *overlay part* takes the whole label with what is secret in it; it only
-restricts and never travels.
+ends recompute it and must agree. The *overlay part* takes the whole label with what is secret in it, and the rules of
+one's own nation (`domain.overlays`); it only restricts and never travels.
 
 All clauses (`domain.clauses`) are walked in their fixed order; the most restrictive outcome wins, and the first clause
 that says it is named. Both parts are pure: the same inputs give the same decision on every node, years later too.
@@ -10,10 +10,11 @@ that says it is named. Both parts are pure: the same inputs give the same decisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from simpul.domain.agreements import Agreement
 from simpul.domain.clauses import (
@@ -25,14 +26,16 @@ from simpul.domain.clauses import (
     Reason,
 )
 from simpul.domain.labels import (
+    LAST_INSTANT,
     NO_ONWARD,
     Label,
     MembersOf,
-    is_listed,
+    is_open_to,
     join,
     listed_view,
     no_circles,
 )
+from simpul.domain.overlays import NOTHING_TO_SAY, Overlay, walk
 
 __all__ = [
     "DEFAULT_APPROVALS",
@@ -47,7 +50,11 @@ __all__ = [
     "duties",
     "over_portions",
     "overlay_part",
+    "policy_content",
 ]
+
+
+_PERMIT: Final = Outcome.PERMIT
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -60,6 +67,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         obligations: duties that travel with a permitted object, sorted; empty when denied.
         valid_until: the earliest date still to come that any clause read (microseconds UTC), or None. Before it, the
             same question has the same answer.
+        approvals: approvals beyond the drafter that a release needs: the most that a clause asks for.
     """
 
     outcome: Outcome
@@ -67,6 +75,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     obligations: tuple[str, ...] = ()
     valid_until: int | None = None
+    approvals: int = DEFAULT_APPROVALS
 
 
 def decide(
@@ -79,6 +88,8 @@ def decide(
     at: int,
     originator: str | None = None,
     members_of: MembersOf = no_circles,
+    consented: bool = False,
+    overlay: Overlay | None = None,
 ) -> Decision:
     """May `recipient` receive what bears `label` from `sender`, for `purpose`, at `at`?
 
@@ -91,25 +102,28 @@ def decide(
         at: microseconds UTC.
         originator: whose rules govern it, when that is not the sender.
         members_of: the circles that the sender knows.
+        consented: a grant of the originator that is valid at `at` covers this thing for this recipient and purpose.
+            When that grant ends is not read here: whoever keeps the answer must also ask again then.
+        overlay: the rules of the sender's nation, or None if it has adopted none.
 
     Returns:
-        A decision over both parts; its agreement part is what `agreement_part` gives for `view_for(label, recipient)`
-        whenever the outcome is not a denial.
+        A decision over both parts; its agreement part is what `agreement_part` gives for
+        `view_for(label, recipient, members_of, sender=…, originator=…)` whenever the outcome is not a denial.
     """
     # An excluded recipient's view is closed, which would name the wrong clause: here the exclusion itself is named.
-    view = listed_view(label, recipient, listed=is_listed(label, recipient, members_of))
-    first = agreement_part(
-        view,
+    listed = is_open_to(label, recipient, members_of, sender=sender, originator=originator)
+    question = Question(
+        label=listed_view(label, recipient, listed=listed),
         sender=sender,
         recipient=recipient,
+        originator=originator or sender,
         purpose=purpose,
         agreement=agreement,
         at=at,
-        originator=originator,
         members_of=members_of,
+        consented=consented,
     )
-    second = overlay_part(label, recipient=recipient, members_of=members_of)
-    return _decision((*first.reasons, *second.reasons), first.obligations, first.valid_until)
+    return _decision(_agreement_part(question), _overlay_part(replace(question, label=label), overlay))
 
 
 def agreement_part(
@@ -122,39 +136,62 @@ def agreement_part(
     at: int,
     originator: str | None = None,
     members_of: MembersOf = no_circles,
+    consented: bool = False,
 ) -> Decision:
     """The part that both ends compute from the label's view, the agreement, the purpose and `decided_at` alone.
 
-    Raises nothing: what is missing or unknown is denied.
+    Where something is passed on, the originator's consent counts too; its grant comes along. Raises nothing: what is
+    missing or unknown is denied.
     """
-    question = Question(
-        label=view,
-        sender=sender,
-        recipient=recipient,
-        originator=originator or sender,
-        purpose=purpose,
-        agreement=agreement,
-        at=at,
-        members_of=members_of,
+    return _decision(
+        _agreement_part(
+            Question(
+                label=view,
+                sender=sender,
+                recipient=recipient,
+                originator=originator or sender,
+                purpose=purpose,
+                agreement=agreement,
+                at=at,
+                members_of=members_of,
+                consented=consented,
+            )
+        )
     )
-    reasons = tuple([clause(question) for clause in AGREEMENT_CLAUSES])
-    denied = any(reason.outcome is Outcome.DENY for reason in reasons)
-    return _decision(reasons, () if denied else duties(view, agreement), _horizon(view, agreement, at))
 
 
-def overlay_part(label: Label, *, recipient: str, members_of: MembersOf = no_circles) -> Decision:
-    """The part that stays at home: the label's secret lists, and national rules when there are any. It only restricts."""
-    question = Question(
-        label=label,
-        sender="",
-        recipient=recipient,
-        originator="",
-        purpose="",
-        agreement=None,
-        at=0,
-        members_of=members_of,
+def overlay_part(
+    label: Label,
+    *,
+    recipient: str,
+    sender: str = "",
+    purpose: str = "",
+    at: int = 0,
+    originator: str | None = None,
+    members_of: MembersOf = no_circles,
+    consented: bool = False,
+    overlay: Overlay | None = None,
+) -> Decision:
+    """The part that stays at home: the label's secret lists, and national rules if there are any. It only restricts.
+
+    The label is whole. Without an overlay nothing but the recipient, and sender and originator where they differ, is read.
+    """
+    return _decision(
+        _overlay_part(
+            Question(
+                label=label,
+                sender=sender,
+                recipient=recipient,
+                originator=originator or sender,
+                purpose=purpose,
+                agreement=None,
+                at=at,
+                members_of=members_of,
+                consented=consented,
+            ),
+            overlay,
+        )
     )
-    return _decision(tuple([clause(question) for clause in OVERLAY_CLAUSES]), (), None)
 
 
 def bound(view: Label, agreement: Agreement) -> Label:
@@ -189,6 +226,7 @@ class PortionsDecision(Struct, frozen=True, kw_only=True):
         refused: indexes of the portions that may not go (index 0 is the object itself, then nothing goes).
         obligations: duties of everything that goes, sorted.
         valid_until: the earliest of all (microseconds UTC), or None.
+        approvals: approvals beyond the drafter: the most that anything that goes needs.
     """
 
     outcome: Outcome
@@ -196,6 +234,7 @@ class PortionsDecision(Struct, frozen=True, kw_only=True):
     refused: tuple[int, ...]
     obligations: tuple[str, ...]
     valid_until: int | None
+    approvals: int = DEFAULT_APPROVALS
 
 
 def over_portions(decisions: Sequence[Decision]) -> PortionsDecision:
@@ -216,6 +255,7 @@ def over_portions(decisions: Sequence[Decision]) -> PortionsDecision:
         refused=tuple(range(len(decisions))) if denied else tuple(refused),
         obligations=() if denied else tuple(sorted({duty for d in going for duty in d.obligations})),
         valid_until=min(dates, default=None),
+        approvals=max(decision.approvals for decision in going),
     )
 
 
@@ -230,20 +270,76 @@ def decision_commitment_content(decision: Decision) -> dict[str, Any]:
         "reasons": [{"clause": r.clause, "outcome": r.outcome.word} for r in decision.reasons],
         "obligations": list(decision.obligations),
         "valid_until": decision.valid_until,
+        "approvals": decision.approvals,
     }
 
 
-def _decision(reasons: tuple[Reason, ...], obligations: tuple[str, ...], valid_until: int | None) -> Decision:
-    outcome, clause = Outcome.PERMIT, "agreement"
-    for reason in reasons:
-        if reason.outcome > outcome:
-            outcome, clause = reason.outcome, reason.clause
+def policy_content(
+    *,
+    purpose: str,
+    agreement: bytes | None,
+    halts: Iterable[tuple[int, int | None]] = (),
+    charters: Mapping[str, bytes] | None = None,
+    overlay: bytes | None = None,
+) -> dict[str, Any]:
+    """What a decision depends on besides the label, the parties, the time and consent, as plain values to be hashed.
+
+    An answer kept under (label, sender, recipient, originator, consented, hash of this) holds before its `valid_until`.
+    A change of anything here is another hash, so that no kept answer outlives the policy that gave it.
+
+    Args:
+        purpose: what the release states.
+        agreement: hash of the signed terms, which hold the equivalence table and the reservations; None without any.
+        halts: suspensions of that agreement known here: they are not part of what was signed.
+        charters: by the name of each circle that `members_of` answers for, the hash of the charter it answers from;
+            its epoch is part of the charter. A circle that is not known here is not in it, and is another policy once
+            it is.
+        overlay: hash of the overlay in force here, or None.
+    """
+    return {
+        "purpose": purpose,
+        "agreement": None if agreement is None else agreement.hex(),
+        "halts": sorted([since, LAST_INSTANT if until is None else until] for since, until in halts),
+        "charters": sorted([name, hash.hex()] for name, hash in (charters or {}).items()),
+        "overlay": None if overlay is None else overlay.hex(),
+    }
+
+
+class _Part(Struct, frozen=True):
+    """What one part of a decision says. `owed` is the view and the agreement whose duties travel, if any do."""
+
+    reasons: tuple[Reason, ...]
+    horizon: int | None
+    approvals: int
+    owed: tuple[Label, Agreement | None] | None = None
+
+
+def _agreement_part(q: Question) -> _Part:
+    return _Part(
+        tuple([clause(q) for clause in AGREEMENT_CLAUSES]),
+        _horizon(q.label, q.agreement, q.at),
+        DEFAULT_APPROVALS if q.agreement is None else q.agreement.approvals,
+        (q.label, q.agreement),
+    )
+
+
+def _overlay_part(q: Question, overlay: Overlay | None) -> _Part:
+    rules = NOTHING_TO_SAY if overlay is None else walk(overlay, q)
+    reasons = (*[clause(q) for clause in OVERLAY_CLAUSES], *rules.reasons)
+    return _Part(reasons, rules.horizon, rules.approvals)
+
+
+def _decision(*parts: _Part) -> Decision:
+    reasons = tuple([reason for part in parts for reason in part.reasons])
+    outcome = max({reason.outcome for reason in reasons})
+    owed = parts[0].owed
     return Decision(
         outcome=outcome,
-        clause=clause,
+        clause="agreement" if outcome is _PERMIT else next(r.clause for r in reasons if r.outcome is outcome),
         reasons=reasons,
-        obligations=() if outcome is Outcome.DENY else obligations,
-        valid_until=valid_until,
+        obligations=() if outcome is Outcome.DENY or owed is None else duties(*owed),
+        valid_until=min((part.horizon for part in parts if part.horizon is not None), default=None),
+        approvals=max([part.approvals for part in parts]),
     )
 
 
@@ -252,6 +348,7 @@ def _horizon(view: Label, agreement: Agreement | None, at: int) -> int | None:
     dates: list[int | None] = [view.expires]
     if agreement is not None:
         dates += (agreement.not_before, agreement.not_after)
+        dates += (date for halt in agreement.halts for date in halt)
         if view.classification:
             for row in agreement.equivalences:
                 if row.given in view.classification:

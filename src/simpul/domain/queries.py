@@ -18,12 +18,17 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Audience(Struct, frozen=True, kw_only=True):
-    """Which labels the asker may see. The store applies it to every query, count, match and feed (design §6).
+    """What the asker may see, by label. The store applies it to every query, count, match and feed (design §6).
 
-    `labels` is a set of label hashes; None stands for the home itself, whose own officers see what it holds.
+    Attributes:
+        labels: hashes of labels that may be seen on whatever bears them; None stands for the home itself, whose own
+            officers see what it holds.
+        of: (label hash, originator) of labels that may be seen on what that party originated. What one may pass on
+            is another question than what one may release of one's own under the same words.
     """
 
     labels: frozenset[bytes] | None
+    of: frozenset[tuple[bytes, str]] = frozenset()
 
 
 HOME = Audience(labels=None)

@@ -9,8 +9,47 @@ from msgspec import Struct
 
 from simpul.domain.objects import ObjectKey
 
-SHEET, PORTION, OBJECT = 0, 1, 2
-"""Leaf kinds, as in the manifest's leaves (PROTOCOL §3)."""
+SHEET, PORTION, OBJECT, PASSED = 0, 1, 2, 3
+"""Leaf kinds, as in the manifest's leaves (PROTOCOL §3). `PASSED` is an object in the words of another originator."""
+
+CARRYING: Final = frozenset({OBJECT, PASSED})
+"""Kinds of leaf that are objects."""
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """What shows that an object stands in a release of its originator: enough for whoever has that party's card.
+
+    Attributes:
+        manifest: the originator's signed manifest document.
+        kind, position, salt: of the leaf in that manifest's tree.
+        label: hash of the label under which the originator gave it there.
+        path: the hashes that lead from the leaf to the manifest's root.
+        grant: the originator's signed consent to passing it on, or empty where none was needed.
+    """
+
+    manifest: bytes
+    kind: int
+    position: int
+    salt: bytes
+    label: bytes
+    path: tuple[bytes, ...]
+    grant: bytes = b""
+
+
+class ReceivedLeaf(Struct, frozen=True, kw_only=True):
+    """One leaf of a manifest that came in.
+
+    `key` names the stored object; None for sheet, portions and what is not stored (yet). `hash` is that of the leaf,
+    `label` that of its label. `proof` is its originator's, for an object that was passed on.
+    """
+
+    position: int
+    kind: int
+    salt: bytes
+    label: bytes
+    hash: bytes
+    key: ObjectKey | None
+    proof: Proof | None = None
 
 
 class ReleaseLeaf(Struct, frozen=True, kw_only=True):
@@ -18,7 +57,7 @@ class ReleaseLeaf(Struct, frozen=True, kw_only=True):
 
     `key` names the object rendered (None for sheet and portions). `body` is the exact bytes sent when they differ
     from the stored original (a cut rendition, the sheet, a portion), else None. `label` is the hash of the label's
-    view for the recipient. `number` is the portion's number, else 0.
+    view for the recipient. `number` is the portion's number, else 0. `proof` goes with what another originated.
     """
 
     position: int
@@ -29,6 +68,7 @@ class ReleaseLeaf(Struct, frozen=True, kw_only=True):
     label: bytes
     salt: bytes
     hash: bytes
+    proof: Proof | None = None
 
 
 class ReleaseState(StrEnum):
@@ -81,6 +121,7 @@ class Release(Struct, frozen=True, kw_only=True):
         state: see `MOVES`.
         valid_until: the earliest date that a decision read; from then on its approvals are void. None: no date.
         approved_at, released_at: microseconds UTC or None.
+        passed: objects of other originators among those carried.
     """
 
     id: bytes
@@ -105,3 +146,4 @@ class Release(Struct, frozen=True, kw_only=True):
     approved_at: int | None
     released_at: int | None
     valid_until: int | None = None
+    passed: int = 0

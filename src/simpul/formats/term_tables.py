@@ -9,10 +9,11 @@ A value that is missing or of the wrong kind is read as the emptiest one; `finis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 from simpul.domain.labels import LAST_INSTANT, Tlp, parse_tlp
 from simpul.errors import InputFault, SimpulError
@@ -22,10 +23,13 @@ LONGEST_TEXT: Final = 10_000
 
 _LONGEST_WORD: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Table:
     """One TOML table while it is read. Inner tables share the list of faults with the outermost one."""
+
+    rows_are: ClassVar = "must be written as [[{key}]] tables"
 
     def __init__(
         self,
@@ -50,6 +54,19 @@ class Table:
     def left(self) -> list[str]:
         """Keys that were not asked for yet."""
         return list(self._left)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything was noted."""
+        return bool(self._faults)
+
+    def path(self, key: str) -> str:
+        """Where a key of this table stands in the whole input."""
+        return f"{self._path}{key}"
+
+    def faulted(self, path: str) -> bool:
+        """Whether anything was noted about the value at a path, or about one inside it."""
+        return any(fault.startswith((f"{path}:", f"{path}.", f"{path}[")) for fault in self._faults)
 
     def fault(self, key: str, problem: str) -> None:
         """Note what is wrong with a value."""
@@ -178,7 +195,7 @@ class Table:
         """Whether the value under a key is a table."""
         return isinstance(self._left.get(key), dict)
 
-    def table(self, key: str, *, required: bool = False) -> Table | None:
+    def table(self, key: str, *, required: bool = False) -> Self | None:
         """An inner table, or None."""
         value = self.take(key, required=required)
         if value is None:
@@ -188,17 +205,17 @@ class Table:
             return None
         return self._below(value, key)
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str) -> list[Self]:
         """A list of inner tables, written [[key]]."""
         value = self.take(key)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            self.fault(key, f"must be written as [[{key}]] tables")
+            self.fault(key, self.rows_are.format(key=key))
             return []
         return [self._below(each, f"{key}[{index}]") for index, each in enumerate(value)]
 
-    def _below(self, values: dict[str, Any], key: str) -> Table:
+    def _below(self, values: dict[str, Any], key: str) -> Self:
         inner = type(self)(values, input=self._input, path=f"{self._path}{key}.", faults=self._faults)
         self._inner.append(inner)
         return inner
@@ -223,3 +240,56 @@ class Table:
         elif len(value) > longest:
             self.fault(path, f"is longer than {longest:,} characters")
         return value.strip() if longest == _LONGEST_WORD else value
+
+
+class TextTable(Table):
+    """A table of a format in which moments are texts, as in JSON and YAML: RFC 3339, or a day."""
+
+    rows_are: ClassVar = "must be a list of tables"
+
+    def default(self, key: str, value: Any) -> None:
+        """What holds where the key is not there."""
+        self._left.setdefault(key, value)
+
+    def holds(self, key: str) -> bool:
+        """Whether there is a value under a key, other than null."""
+        return self._left.get(key) is not None
+
+    def take_list(self, key: str, *, required: bool = False) -> list[str]:
+        """A list of short texts in its order; one that stands twice is noted."""
+        value = self.take(key, required=required)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.fault(key, "must be a list, written in [ ]")
+            return []
+        found = [self._text(f"{key}[{index}]", each, _LONGEST_WORD) for index, each in enumerate(value)]
+        if len(set(found)) < len(found):
+            self.fault(key, "a name stands twice")
+        return list(dict.fromkeys(found))
+
+    def rows_or_names(self, key: str, named: str) -> list[Self]:
+        """A list of inner tables; a text alone stands for a table with that text under `named`."""
+        value = self._left.get(key)
+        if isinstance(value, list):
+            self._left[key] = [{named: each} if isinstance(each, str) else each for each in value]
+        return self.tables(key)
+
+    def table_or_empty(self, key: str) -> Self:
+        """An inner table, or one without keys."""
+        return self.table(key) or self._below({}, key)
+
+    def instant(self, key: str, *, required: bool = False) -> int | None:
+        """A moment in microseconds UTC, as `Table.instant`; what is no moment is noted there."""
+        value = self._left.get(key)
+        if isinstance(value, str):
+            self._left[key] = _moment(value)
+        return super().instant(key, required=required)
+
+
+def _moment(text: str) -> date | str:
+    """The text as a day or a moment; itself where it is neither, which its reader says."""
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else datetime.fromisoformat(text)
+    except ValueError:
+        return text

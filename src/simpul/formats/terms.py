@@ -14,6 +14,7 @@ file of each.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from simpul.domain.agreements import Agreement, Equivalence, check
+from simpul.domain.agreements import KEEP, Agreement, Equivalence, Reservation, check
 from simpul.domain.labels import (
     LABEL_EXTENT,
     NO_ONWARD,
@@ -40,6 +41,7 @@ from simpul.formats.term_tables import Table
 Name = Callable[[str], str]
 """From what a person wrote to a fingerprint (raises a `SimpulError`), or back from a fingerprint to a name."""
 
+_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ONWARD_WORDS: Final = {"none": NO_ONWARD, "free": Onward(), "consent": Onward(consent=True)}
 
@@ -72,10 +74,18 @@ def read_label(data: bytes, *, party: Name, input: str = "label") -> Label:
         SyntaxFault: not TOML.
         InputFault: lists every fault.
     """
-    table = Table(_toml(data, input), input=input)
+    table = Table(toml_values(data, input), input=input)
     label = label_in(table, party)
     table.finish("label")
     return complete(label)
+
+
+def read_restriction(data: bytes, *, party: Name, input: str = "label") -> Label:
+    """Read what is to be added to a label: what it does not state restricts nothing. Raises as `read_label`."""
+    table = Table(toml_values(data, input), input=input)
+    label = label_in(table, party)
+    table.finish("label")
+    return label
 
 
 def label_in(table: Table, party: Name) -> Label:
@@ -97,7 +107,7 @@ def read_agreement(data: bytes, *, party: Name, input: str = "agreement") -> Agr
         SyntaxFault: not TOML.
         InputFault: lists every fault, also what makes the terms unfit to be signed.
     """
-    table = Table(_toml(data, input), input=input)
+    table = Table(toml_values(data, input), input=input)
     agreement = agreement_in(table, party)
     table.finish("agreement")
     check(agreement)
@@ -115,7 +125,7 @@ def agreement_in(table: Table, party: Name) -> Agreement:
         topics=table.words("topics"),
         compartments=table.words("compartments"),
         tlp_ceiling=table.tlp("tlp_ceiling", required=True) or Tlp.CLEAR,
-        levels=_levels(table, "levels"),
+        levels=levels_in(table, "levels"),
         equivalences=tuple(_equivalence(row) for row in table.tables("equivalence")),
         onward=_onward(table) or NO_ONWARD,
         retention_days=table.integer("retention_days", low=1),
@@ -124,6 +134,11 @@ def agreement_in(table: Table, party: Name) -> Agreement:
         not_before=table.instant("not_before", required=True) or 0,
         not_after=table.instant("not_after", required=True) or 0,
         suite=table.integer("suite", low=1) or 1,
+        reservations=tuple(_reservation(row, party) for row in table.tables("reservation")),
+        run_off=table.word("run_off") or KEEP,
+        run_off_days=table.integer("run_off_days", low=0) or 0,
+        notice_days=table.integer("notice_days", low=0) or 0,
+        replaces=_hash(table, "replaces"),
     )
 
 
@@ -136,7 +151,7 @@ def read_portions(data: bytes, *, party: Name, input: str = "portions") -> Porti
         SyntaxFault: not TOML.
         InputFault: lists every fault.
     """
-    table = Table(_toml(data, input), input=input)
+    table = Table(toml_values(data, input), input=input)
     sheet = table.table("sheet")
     sheet_label = None if sheet is None else _part_label(sheet, party)
     rows = table.tables("portion")
@@ -152,12 +167,22 @@ def read_portions(data: bytes, *, party: Name, input: str = "portions") -> Porti
 
 def write_label(label: Label, *, name_of: Name = str) -> str:
     """A label as TOML that `read_label` reads back to the same (completed) label."""
-    return _lines(_label_values(label, name_of))
+    return toml_lines(_label_values(label, name_of))
 
 
 def write_agreement(agreement: Agreement, *, name_of: Name = str) -> str:
     """Terms as TOML that `read_agreement` reads back to the same terms."""
-    head: dict[str, Any] = {
+    rows = "".join("\n[[equivalence]]\n" + toml_lines(row_values(row)) for row in agreement.equivalences)
+    kept_out = "".join(
+        "\n[[reservation]]\n" + toml_lines(reservation_values(made, name_of))
+        for made in agreement.reservations
+    )
+    return toml_lines(agreement_values(agreement, name_of)) + rows + kept_out
+
+
+def agreement_values(agreement: Agreement, name_of: Name) -> dict[str, Any]:
+    """The terms but for their rows, by the key under which a file states each; a value that is None is not stated."""
+    return {
         "id": agreement.id,
         "version": agreement.version,
         "title": agreement.title,
@@ -170,16 +195,19 @@ def write_agreement(agreement: Agreement, *, name_of: Name = str) -> str:
         "retention_days": agreement.retention_days,
         "approvals": agreement.approvals,
         "obligations": sorted(agreement.obligations),
-        "not_before": _when(agreement.not_before),
-        "not_after": _when(agreement.not_after),
+        "not_before": moment_value(agreement.not_before),
+        "not_after": moment_value(agreement.not_after),
         "suite": agreement.suite,
-        "levels": _by_scheme(agreement.levels),
+        "run_off": agreement.run_off,
+        "run_off_days": agreement.run_off_days or None,
+        "notice_days": agreement.notice_days or None,
+        "replaces": agreement.replaces.hex() or None,
+        "levels": levels_by_scheme(agreement.levels),
     }
-    rows = "".join("\n[[equivalence]]\n" + _lines(_row_values(row)) for row in agreement.equivalences)
-    return _lines(head) + rows
 
 
-def _toml(data: bytes, input: str) -> dict[str, Any]:
+def toml_values(data: bytes, input: str) -> dict[str, Any]:
+    """The values of a TOML file. Raises `SyntaxFault`."""
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
@@ -196,7 +224,7 @@ def _label(table: Table, party: Name) -> Label:
     purposes = table.words("purposes") if table.states("purposes") else None
     return Label(
         tlp=table.tlp("tlp"),
-        classification=_levels(table, "classification"),
+        classification=levels_in(table, "classification"),
         handling=table.chosen("handling", ("H0", "H1", "H2", "H3")),
         handling_text=table.texts("handling_text"),
         releasable_to=_recipients(table, party),
@@ -229,7 +257,7 @@ def _recipients(table: Table, party: Name) -> frozenset[frozenset[str]]:
     return frozenset({table.resolved("releasable_to", lists, party)})
 
 
-def _levels(table: Table, key: str) -> frozenset[Classification]:
+def levels_in(table: Table, key: str) -> frozenset[Classification]:
     """`{ XA = "RAHASIA" }` or `{ XA = ["TERBATAS", "RAHASIA"] }`."""
     inner = table.table(key)
     if inner is None:
@@ -263,8 +291,29 @@ def _equivalence(row: Table) -> Equivalence:
     )
 
 
+def _reservation(row: Table, party: Name) -> Reservation:
+    name = row.word("party", required=True)
+    return Reservation(
+        party=next(iter(row.resolved("party", [name], party)), "") if name else "",
+        clause=row.word("clause"),
+        purposes=row.words("purposes"),
+        topics=row.words("topics"),
+        levels=levels_in(row, "levels"),
+        tlp_ceiling=row.tlp("tlp_ceiling"),
+        text=row.text("text"),
+    )
+
+
+def _hash(table: Table, key: str) -> bytes:
+    text = table.word(key)
+    if text and not _HASH.fullmatch(text):
+        table.fault(key, "must be the hash of an agreement: 64 hexadecimal digits")
+        return b""
+    return bytes.fromhex(text)
+
+
 def _one_level(row: Table, key: str) -> Classification:
-    levels = sorted(_levels(row, key))
+    levels = sorted(levels_in(row, key))
     if len(levels) != 1:
         row.fault(key, 'must name one level, such as { XA = "RAHASIA" }')
         return Classification("", "")
@@ -275,7 +324,7 @@ def _label_values(label: Label, name_of: Name) -> dict[str, Any]:
     lists = [sorted(map(name_of, names)) for names in label.releasable_to]
     return {
         "tlp": None if label.tlp is None else label.tlp.word,
-        "classification": _by_scheme(label.classification),
+        "classification": levels_by_scheme(label.classification),
         "handling": sorted(label.handling),
         "handling_text": sorted(label.handling_text),
         "releasable_to": (lists[0] if len(lists) == 1 else sorted(lists)) if lists else None,
@@ -284,24 +333,39 @@ def _label_values(label: Label, name_of: Name) -> dict[str, Any]:
         "purposes": None if label.purposes is None else sorted(label.purposes),
         "topics": sorted(label.topics),
         "compartments": sorted(label.compartments),
-        "expires": None if label.expires is None else _when(label.expires),
+        "expires": None if label.expires is None else moment_value(label.expires),
         "retention_days": label.retention_days,
         "obligations": sorted(label.obligations),
     }
 
 
-def _row_values(row: Equivalence) -> dict[str, Any]:
+def row_values(row: Equivalence) -> dict[str, Any]:
+    """A row of the equivalence table by the keys of its file."""
     return {
         "given": {row.given.scheme: [row.given.level]},
         "becomes": {row.becomes.scheme: [row.becomes.level]},
         "handle_as": row.handle_as,
-        "since": None if row.since is None else _when(row.since),
-        "until": None if row.until is None else _when(row.until),
+        "since": None if row.since is None else moment_value(row.since),
+        "until": None if row.until is None else moment_value(row.until),
         "footnote": row.footnote or None,
     }
 
 
-def _by_scheme(levels: Iterable[Classification]) -> dict[str, list[str]]:
+def reservation_values(made: Reservation, name_of: Name) -> dict[str, Any]:
+    """A reservation by the keys of its file."""
+    return {
+        "party": name_of(made.party),
+        "clause": made.clause or None,
+        "purposes": sorted(made.purposes) or None,
+        "topics": sorted(made.topics) or None,
+        "levels": levels_by_scheme(made.levels),
+        "tlp_ceiling": None if made.tlp_ceiling is None else made.tlp_ceiling.word,
+        "text": made.text or None,
+    }
+
+
+def levels_by_scheme(levels: Iterable[Classification]) -> dict[str, list[str]]:
+    """Levels as `levels_in` reads them."""
     found: dict[str, list[str]] = {}
     for level in sorted(levels):
         found.setdefault(level.scheme, []).append(level.level)
@@ -316,11 +380,13 @@ def _onward_value(rule: Onward) -> str | dict[str, Any]:
     return "consent" if rule.consent else "free"
 
 
-def _when(at: int) -> datetime:
+def moment_value(at: int) -> datetime:
+    """Microseconds UTC as the moment that TOML writes."""
     return _EPOCH + timedelta(microseconds=at)
 
 
-def _lines(values: Mapping[str, Any]) -> str:
+def toml_lines(values: Mapping[str, Any]) -> str:
+    """One line a value that is neither None nor an empty table."""
     return "".join(f"{key} = {_value(value)}\n" for key, value in values.items() if value not in (None, {}))
 
 

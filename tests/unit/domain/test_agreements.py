@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from simpul.domain.agreements import (
     AgreementState,
+    Course,
     Equivalence,
     Phase,
+    Reservation,
     check,
     covers,
     faults,
@@ -17,6 +19,7 @@ from simpul.domain.agreements import (
     rows_for,
     state,
 )
+from simpul.domain.labels import Classification, Tlp
 from simpul.errors import InputFault
 from tests.unit.domain.terms import AGREEMENT, END, RAHASIA, SECRET, START, A, B, C
 
@@ -53,6 +56,89 @@ def test_fit_terms_have_no_fault() -> None:
 )
 def test_unfit_terms_are_named(change: dict[str, Any], said: str) -> None:
     assert said in faults(replace(AGREEMENT, **change))
+
+
+KEPT = Reservation(party=A, clause="topics", topics=frozenset({"nuclear"}))
+ROWLESS = Classification("XA", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"run_off": "burn"}, "run_off: 'burn' is not keep or return-or-destroy"),
+        (
+            {"run_off": "return-or-destroy"},
+            "run_off_days: return-or-destroy needs the days that it may take, and nothing else has any",
+        ),
+        (
+            {"run_off_days": 5},
+            "run_off_days: return-or-destroy needs the days that it may take, and nothing else has any",
+        ),
+        (
+            {"run_off": "return-or-destroy", "run_off_days": 40_000},
+            "run_off_days: is not between 0 and 36500",
+        ),
+        ({"notice_days": 3_651}, "notice_days: is not between 0 and 3650"),
+        (
+            {"equivalences": (replace(ROW, becomes=ROWLESS),)},
+            "equivalence[0].becomes: names no scheme or no level",
+        ),
+        (
+            {"reservations": (replace(KEPT, party=C),)},
+            f"reservation[0].party: '{C}' is not a party to the agreement",
+        ),
+        ({"reservations": (Reservation(party=A, text="no"),)}, "reservation[0]: narrows nothing"),
+        (
+            {"reservations": (replace(KEPT, clause="approvals"),)},
+            "reservation[0].clause: 'approvals' is not one of purposes, topics, levels, tlp_ceiling",
+        ),
+        (
+            {"reservations": (replace(KEPT, clause="levels"),)},
+            "reservation[0].clause: it is about levels and yet narrows topics",
+        ),
+        (
+            {"reservations": (KEPT, replace(KEPT, topics=frozenset({"finance"})))},
+            "reservation[1].topics: 'finance' is not among the agreement's topics",
+        ),
+        (
+            {"reservations": (Reservation(party=A, levels=frozenset({SECRET})),)},
+            "reservation[0].levels: 'XB SECRET' is not among the agreement's levels",
+        ),
+        (
+            {"reservations": (Reservation(party=A, tlp_ceiling=Tlp.AMBER),)},
+            "reservation[0].tlp_ceiling: is not below the agreement's",
+        ),
+        (
+            {
+                "reservations": (
+                    Reservation(party=A, purposes=frozenset({"ct"})),
+                    Reservation(party=A, purposes=frozenset({"cp"})),
+                )
+            },
+            f"reservation: those of '{A}' leave no purpose, so nothing could ever be released to it",
+        ),
+    ],
+)
+def test_clauses_that_contradict_each_other_are_named(change: dict[str, Any], said: str) -> None:
+    assert said in faults(replace(AGREEMENT, **change))
+
+
+def test_reservations_that_leave_something_are_fit() -> None:
+    reserved = (
+        KEPT,
+        Reservation(party=A, purposes=frozenset({"ct"})),
+        Reservation(party=B, purposes=frozenset({"cp"}), tlp_ceiling=Tlp.GREEN),
+        Reservation(party=B, levels=frozenset({RAHASIA})),
+    )
+    fit = replace(
+        AGREEMENT, reservations=reserved, run_off="return-or-destroy", run_off_days=30, notice_days=90
+    )
+    assert faults(fit) == []
+
+
+def test_a_level_that_leads_back_to_another_of_its_own_scheme_is_a_contradiction() -> None:
+    back = Equivalence(given=SECRET, becomes=Classification("XA", "TERBATAS"), handle_as="TERBATAS")
+    assert any("equivalence[1]" in fault for fault in faults(replace(AGREEMENT, equivalences=(ROW, back))))
 
 
 def test_every_fault_is_reported_at_once() -> None:
@@ -112,7 +198,9 @@ def test_an_agreement_stands_where_its_signatures_and_dates_say(
 
 
 def test_a_superseded_agreement_is_never_in_force() -> None:
-    assert state(AGREEMENT, signed_by=(A, B), now=START, superseded=True) is AgreementState.SUPERSEDED
+    assert (
+        state(AGREEMENT, signed_by=(A, B), now=START, course=Course.SUPERSEDED) is AgreementState.SUPERSEDED
+    )
 
 
 def test_an_agreement_covers_its_own_parties_and_nobody_with_itself() -> None:

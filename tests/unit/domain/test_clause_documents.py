@@ -9,6 +9,7 @@ import pytest
 
 from simpul.domain.clauses import AGREEMENT_CLAUSES, OVERLAY_CLAUSES
 from simpul.domain.cutting import CUTTING_CLAUSES
+from simpul.domain.grants import FLAWS
 from simpul.domain.policy import agreement_part, overlay_part
 from tests.oracle.policy import ORDER
 from tests.unit.domain.terms import AGREEMENT, LABEL, A, B
@@ -43,10 +44,20 @@ def test_the_reference_lists_every_clause_that_a_person_can_meet() -> None:
     page = named("docs/reference/clauses.md")
     assert page[: len(WALKED)] == WALKED
     assert page[len(WALKED) : len(WALKED) + len(CUTTING_CLAUSES)] == list(CUTTING_CLAUSES)
-    assert all(clause.startswith("admission.") for clause in page[len(WALKED) + len(CUTTING_CLAUSES) :])
+    others = page[len(WALKED) + len(CUTTING_CLAUSES) :]
+    assert [clause for clause in others if clause.startswith("consent.")] == list(FLAWS)
+    assert {clause.partition(".")[0] for clause in others} == {
+        "passing",
+        "admission",
+        "consent",
+        "circle",
+        "recall",
+    }
 
 
-@pytest.mark.parametrize(("page", "example"), [("label", "label"), ("agreement", "agreement")])
+@pytest.mark.parametrize(
+    ("page", "example"), [("label", "label"), ("agreement", "agreement"), ("overlay", "overlay")]
+)
 def test_every_key_of_an_example_is_explained(page: str, example: str) -> None:
     text = (ROOT / f"docs/reference/{page}.md").read_text()
     keys = re.findall(r"^(\w+) = |^\[+(\w+)\]", (ROOT / f"examples/{example}.toml").read_text(), re.MULTILINE)
