@@ -5,7 +5,7 @@
     embed(label)             a label → the marking definitions that say it, for an export rendition
 
 Read are: TLP 1.0 and 2.0, by their official ids and by what they carry; `statement`, which restricts nothing and obliges
-to attribute; and our own extension (`formats.label_extension`). Anything else is *unmapped*: it is kept as such in the
+to attribute; FIRST IEP 2.0 (`formats.iep`); and our own extension (`formats.label_extension`). Anything else is *unmapped*: it is kept as such in the
 label, which is then released to nobody. Markings are never undercut: they restrict beside what the owner set (design §6).
 """
 
@@ -28,6 +28,7 @@ from simpul.domain.labels import (
 from simpul.domain.objects import Object
 from simpul.domain.tlp_markings import TLP_2, TLP_2_EXTENSION, TLP_MARKINGS
 from simpul.errors import InputFault
+from simpul.formats.iep import IEP_EXTENSION, read_marking
 from simpul.formats.label_extension import LABEL_EXTENSION, label_definition, read_label_extension
 
 ATTRIBUTE: Final = "attribute: "
@@ -73,7 +74,12 @@ def _read_extension(name: str, inner: Any) -> Label | None:
         return None
     if name == TLP_2_EXTENSION:
         return _read_tlp(inner.get("tlp_2_0"))
-    return read_label_extension(inner) if name == LABEL_EXTENSION else None
+    reader = _EXTENSIONS.get(name)
+    return None if reader is None else reader(inner)
+
+
+_EXTENSIONS: Final = {LABEL_EXTENSION: read_label_extension, IEP_EXTENSION: read_marking}
+"""What reads whole restrictions, by the key that they stand under."""
 
 
 def _read_tlp(word: Any) -> Label | None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from simpul.domain.agreements import Agreement, faults
+from simpul.domain.agreements import Agreement, Reservation, faults
 from simpul.domain.labels import NOBODY, Classification, Label, Onward, Tlp, complete
 from simpul.domain.products import Portion
 from simpul.errors import Ambiguous, InputFault, NotFound, SyntaxFault
@@ -72,6 +74,7 @@ def test_the_example_agreement_can_be_signed() -> None:
     assert agreement.parties == (NAMES["Arunika"], NAMES["Borealia"])
     assert agreement.tlp_ceiling is Tlp.AMBER_STRICT
     assert len(agreement.equivalences) == 4
+    assert [made.clause for made in agreement.reservations] == ["topics"]
 
 
 def test_the_example_portions_have_a_sheet_and_labels_of_their_own() -> None:
@@ -270,3 +273,51 @@ def test_any_words_survive_being_written(text: str) -> None:
 def test_an_agreement_survives_being_written() -> None:
     again = read_agreement(write_agreement(AGREEMENT).encode(), party=anyone)
     assert again == AGREEMENT
+
+
+def test_reservations_run_off_and_notice_survive_being_written() -> None:
+    made = Reservation(
+        party=AGREEMENT.parties[0],
+        clause="levels",
+        levels=AGREEMENT.levels,
+        text="not before its parliament has agreed",
+    )
+    terms = replace(
+        AGREEMENT,
+        reservations=(made, Reservation(party=AGREEMENT.parties[1], tlp_ceiling=Tlp.GREEN)),
+        run_off="return-or-destroy",
+        run_off_days=30,
+        notice_days=90,
+        replaces=bytes(range(32)),
+    )
+    assert read_agreement(write_agreement(terms).encode(), party=anyone) == terms
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("replaces = 'yesterday'\n", "replaces: must be the hash of an agreement"),
+        ("[[reservation]]\ntopics = ['cyber']\n", "reservation[0].party: is missing"),
+        ("[[reservation]]\nparty = 'Arunika'\ntopic = ['x']\n", "did you mean topics?"),
+        ("[[reservation]]\nparty = 'Arunika'\ntlp_ceiling = 'pink'\n", "reservation[0].tlp_ceiling: 'pink'"),
+        ("notice_days = -1\n", "notice_days: must be a whole number from 0 on"),
+    ],
+)
+def test_a_fault_in_what_a_party_keeps_out_is_named_with_its_path(more: str, said: str) -> None:
+    head, rows = write_agreement(AGREEMENT).split("levels =", 1)
+    whole = f"levels ={rows}\n{more}" if more.startswith("[[") else f"{more}levels ={rows}"
+    with pytest.raises(InputFault) as caught:
+        read_agreement((head + whole).encode(), party=anyone)
+    assert said in caught.value.message
+
+
+def test_the_template_is_an_agreement_once_it_names_two_parties() -> None:
+    text = files("simpul.cli").joinpath("bilateral.toml").read_text()
+    filled = text.replace("<yours>", "Arunika").replace("<theirs>", "Borealia")
+    fixed, reservation = filled.split("# [[reservation]]")
+    terms = read_agreement(filled.encode(), party=party)
+    assert terms.reservations == ()
+    written = f"{fixed}[[reservation]]{reservation.replace('# ', '')}"
+    terms = read_agreement(written.encode(), party=party)
+    assert terms.reservations[0].tlp_ceiling is Tlp.AMBER
+    assert (terms.run_off, terms.notice_days) == ("return-or-destroy", 90)
