@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from simpul.services.reading import list_quarantined
 from tests.federation.forging import agreed, object_leaf, sends_forged, sheet, view
@@ -87,7 +88,7 @@ def test_a_superseded_agreement_is_not_used_for_ever(
     arunika.sync()
     report = borealia.sync()
     assert (report.admitted, report.quarantined) == ((0, 1) if late else (1, 0))
-    assert clauses(borealia) == ({"admission.decided-at"} if late else set())
+    assert clauses(borealia) == ({"admission.decided-at", "agreement.in-force"} if late else set())
 
 
 def test_a_clock_that_is_set_right_is_no_longer_named(
@@ -113,3 +114,36 @@ def test_a_clock_that_is_set_right_is_no_longer_named(
     left = borealia.status()["clock_skew"]
     assert arunika.party[:10] not in left
     assert cendara.party[:10] in left
+
+
+def test_a_message_that_says_it_was_made_long_ago_is_not_taken_on_its_senders_word(
+    world: World, arunika: Nation, borealia: Nation
+) -> None:
+    then = arunika.now()
+    over = replace(view(borealia), expires=then + HOUR * MICRO)
+    for _ in range(20):
+        world.pass_time(10 * DAY)
+        world.exchange(1)
+    world.exchange(1)
+    leaves = (sheet(arunika, view(borealia)), object_leaf(over, MADE))
+    sends_forged(arunika, borealia, *leaves, created=then, decided_at=then)
+    arunika.sync()
+    assert borealia.sync().admitted == 0
+    assert clauses(borealia) == {"admission.decided-at"}
+
+
+def test_what_is_decided_under_a_version_long_after_its_successor_began_is_kept_apart(
+    world: World, arunika: Nation, borealia: Nation
+) -> None:
+    first = agreed(arunika, borealia)
+    arunika.proposes(agreement("Arunika", "Borealia", version=2, ceiling="clear"))
+    world.exchange(1)
+    borealia.signs("arunika-borealia")
+    world.exchange(2)
+    world.pass_time(15 * DAY)
+    world.exchange(1)
+    leaves = (sheet(arunika, view(borealia)), object_leaf(view(borealia), MADE))
+    sends_forged(arunika, borealia, *leaves, under=first)
+    arunika.sync()
+    assert borealia.sync().admitted == 0
+    assert "agreement.in-force" in clauses(borealia)

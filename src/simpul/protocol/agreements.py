@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from simpul.domain.agreements import Agreement, Equivalence
+from simpul.domain.agreements import KEEP, Agreement, Equivalence, Reservation
 from simpul.domain.labels import Classification
 from simpul.errors import Malformed
-from simpul.protocol.canonical import Wire, decode, encode
+from simpul.protocol.canonical import Hex, Wire, decode, encode
 from simpul.protocol.labels import TLP_NAMES, WireOnward, onward_from_wire, onward_to_wire, tlp_named
 from simpul.protocol.versions import SUITE
 
@@ -30,8 +30,23 @@ class WireEquivalence(Wire, frozen=True, kw_only=True):
     footnote: str = ""
 
 
+class WireReservation(Wire, frozen=True, kw_only=True):
+    """`domain.agreements.Reservation` as it is signed."""
+
+    party: str
+    clause: str = ""
+    purposes: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    levels: tuple[tuple[str, str], ...] = ()
+    tlp_ceiling: str | None = None
+    text: str = ""
+
+
 class WireAgreement(Wire, frozen=True, kw_only=True):
-    """`domain.agreements.Agreement` as it is signed: sets are sorted arrays; the table keeps its order."""
+    """`domain.agreements.Agreement` as it is signed: sets are sorted arrays; table and reservations keep their order.
+
+    Suspensions (`halts`) are signed apart from it, as acts.
+    """
 
     id: str
     version: int
@@ -50,6 +65,11 @@ class WireAgreement(Wire, frozen=True, kw_only=True):
     not_before: int
     not_after: int
     suite: int = SUITE.number
+    reservations: tuple[WireReservation, ...] = ()
+    run_off: str = KEEP
+    run_off_days: int = 0
+    notice_days: int = 0
+    replaces: Hex = b""
 
 
 def to_wire(agreement: Agreement) -> WireAgreement:
@@ -72,6 +92,11 @@ def to_wire(agreement: Agreement) -> WireAgreement:
         not_before=agreement.not_before,
         not_after=agreement.not_after,
         suite=agreement.suite,
+        reservations=tuple(map(_reservation_to_wire, agreement.reservations)),
+        run_off=agreement.run_off,
+        run_off_days=agreement.run_off_days,
+        notice_days=agreement.notice_days,
+        replaces=agreement.replaces,
     )
 
 
@@ -99,12 +124,19 @@ def from_wire(wire: WireAgreement) -> Agreement:
         not_before=wire.not_before,
         not_after=wire.not_after,
         suite=wire.suite,
+        reservations=tuple(map(_reservation_from_wire, wire.reservations)),
+        run_off=wire.run_off,
+        run_off_days=wire.run_off_days,
+        notice_days=wire.notice_days,
+        replaces=bytes(wire.replaces),
     )
     parties = list(agreement.parties)
     if len(parties) < 2 or parties != sorted(set(parties)) or to_wire(agreement) != wire:
         raise Malformed("its parties or sets are not sorted and without repetition", input="agreement")
     if agreement.version < 1 or agreement.approvals < 1 or agreement.not_before >= agreement.not_after:
         raise Malformed("its version, approvals or dates are out of range", input="agreement")
+    if len(agreement.replaces) not in (0, 32):
+        raise Malformed("what it replaces is not a hash", input="agreement", where="replaces")
     return agreement
 
 
@@ -156,4 +188,28 @@ def _row_from_wire(wire: WireEquivalence) -> Equivalence:
         since=wire.since,
         until=wire.until,
         footnote=wire.footnote,
+    )
+
+
+def _reservation_to_wire(made: Reservation) -> WireReservation:
+    return WireReservation(
+        party=made.party,
+        clause=made.clause,
+        purposes=tuple(sorted(made.purposes)),
+        topics=tuple(sorted(made.topics)),
+        levels=tuple(sorted(_pair(level) for level in made.levels)),
+        tlp_ceiling=None if made.tlp_ceiling is None else TLP_NAMES[made.tlp_ceiling],
+        text=made.text,
+    )
+
+
+def _reservation_from_wire(wire: WireReservation) -> Reservation:
+    return Reservation(
+        party=wire.party,
+        clause=wire.clause,
+        purposes=frozenset(wire.purposes),
+        topics=frozenset(wire.topics),
+        levels=frozenset(Classification(*level) for level in wire.levels),
+        tlp_ceiling=None if wire.tlp_ceiling is None else tlp_named(wire.tlp_ceiling),
+        text=wire.text,
     )
