@@ -111,7 +111,7 @@ def leaf_hash(salt: bytes, kind: int, label: bytes, body: bytes) -> bytes:
 
     Args:
         salt: 32 fresh random bytes, never used for another recipient.
-        kind: `domain.releases.SHEET`, `PORTION` or `OBJECT`.
+        kind: `domain.releases.SHEET`, `PORTION`, `OBJECT` or `PASSED`.
         label: hash of the label's view, 32 bytes.
         body: the exact bytes.
     """
@@ -138,7 +138,7 @@ class Tree:
         self.leaves = count
         self._levels = [bytes(hashes)]
         while len(self._levels[-1]) > HASH_LENGTH:
-            self._levels.append(_parents(self._levels[-1]))
+            self._levels.append(parents(self._levels[-1]))
 
     @property
     def root(self) -> bytes:
@@ -190,7 +190,7 @@ def prove_range(root: bytes, leaves: int, start: int, hashes: bytes, path: Seque
             level = _next(rest) + level
         if stop & 1:
             level = level + _next(rest)
-        level = _parents(level)
+        level = parents(level)
         start, stop, width = start >> 1, (stop + 1) >> 1, width >> 1
     if rest or level != root:
         raise Unproven(
@@ -198,6 +198,15 @@ def prove_range(root: bytes, leaves: int, start: int, hashes: bytes, path: Seque
             input="release",
             where=f"leaf {start}",
         )
+
+
+def parents(level: bytes) -> bytes:
+    """The hashes one level up, of an even number of hashes of 32 bytes."""
+    out = bytearray()
+    sha256, node, pair = hashlib.sha256, _NODE, 2 * HASH_LENGTH
+    for at in range(0, len(level), pair):
+        out += sha256(node + level[at : at + pair]).digest()
+    return bytes(out)
 
 
 def check_originator(manifest: Manifest, party: str) -> None:
@@ -208,7 +217,7 @@ def check_originator(manifest: Manifest, party: str) -> None:
 
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
-_KINDS: Final = (b"\x00", b"\x01", b"\x02")
+_KINDS: Final = (b"\x00", b"\x01", b"\x02", b"\x03")
 
 
 def _at(level: bytes, index: int) -> bytes:
@@ -219,11 +228,3 @@ def _next(rest: list[bytes]) -> bytes:
     if not rest:
         raise Unproven("the path is too short", input="release", where="path")
     return rest.pop()
-
-
-def _parents(level: bytes) -> bytes:
-    out = bytearray()
-    sha256, node, pair = hashlib.sha256, _NODE, 2 * HASH_LENGTH
-    for at in range(0, len(level), pair):
-        out += sha256(node + level[at : at + pair]).digest()
-    return bytes(out)
