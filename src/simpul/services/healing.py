@@ -10,14 +10,17 @@ newest checkpoint that is held there (spec/log.md, "After a restore").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
 from simpul.domain.mail import AckState
 from simpul.domain.parties import Party
+from simpul.domain.recalls import RecallState
 from simpul.errors import Misdirected, Refusal
 from simpul.ports import Unit
+from simpul.protocol.canonical import decode
 from simpul.protocol.keys import LogKey
 from simpul.protocol.log import (
     Checkpoint,
@@ -27,13 +30,15 @@ from simpul.protocol.log import (
     read_origin,
 )
 from simpul.protocol.message import Message
+from simpul.protocol.packages import KeyPackage, epoch_of
 from simpul.protocol.payloads import CheckpointNotice
 from simpul.protocol.receipts import from_ack, highest
 from simpul.services.auditing import INCARNATION, RESTORED, origin, record, restored
-from simpul.services.connecting import say_hello
+from simpul.services.connecting import say_hello, supply_anew
 from simpul.services.enrolling import Signer
 from simpul.services.node import Node
 from simpul.services.posting import partners, post
+from simpul.services.times import DAY
 
 LOST: Final = "lost:"
 """Setting for each (party, stream): the highest number that the party acknowledges and this home never gave out."""
@@ -44,6 +49,18 @@ UNHEARD: Final = "unheard:"
 What such a party says of the time before is no further sign of a restore. Its value is the last number (8 bytes) and
 stream that this home had used with it, the stream empty where there was none.
 """
+
+
+REPLAY: Final = "replay:"
+"""Setting for each party whose recalls since the copy are awaited: their hashes, once it has listed them."""
+
+REPLAYS_A_DAY: Final = 4
+"""How often in a day a party is sent again all that it was told."""
+
+REPLAY_FLOOD: Final = "recall.replay-flood"
+"""The clause by which it is not sent once more."""
+
+_UNANSWERED: Final = b"?"
 
 
 class Restarted(Struct, frozen=True, kw_only=True):
@@ -120,7 +137,7 @@ def _learn(unit: Unit, node: Node, how: str) -> None:
     for party in partners(unit, node):
         stream, number = unit.mail.last_numbers(party) or (b"", 0)
         unit.directory.put(UNHEARD + party, number.to_bytes(8, "big") + stream)
-        say_hello(unit, node, party)
+        _ask_replay(unit, node, party)
 
 
 def take_answer(unit: Unit, message: Message) -> None:
@@ -134,7 +151,108 @@ def take_answer(unit: Unit, message: Message) -> None:
         unit.directory.put(UNHEARD + message.sender, b"")
 
 
+# What was recalled since, without which such a home serves nobody.
+
+
+def notice_lost_keys(node: Node) -> None:
+    """Find out that this home was restored from a backup: its database issued prekeys for now, and they are not here.
+
+    No backup holds them (design §7). Every partner is given new ones, and asked for its recalls.
+    """
+    epoch = epoch_of(node.clock())
+    with node.store.read() as unit:
+        lacking = [party for party in partners(unit, node) if _lacks_keys(unit, node, party, epoch)]
+    if not lacking:
+        return
+    with node.store.write() as unit:
+        record(unit, node, "keys-lost", {"epoch": epoch})
+        for party in lacking:
+            supply_anew(unit, node, party)
+        for party in partners(unit, node):
+            _ask_replay(unit, node, party)
+
+
+def _lacks_keys(unit: Unit, node: Node, party: str, epoch: int) -> bool:
+    stored = unit.directory.package(party, ours=True)
+    if stored is None or node.keyring.prekey(party, epoch) is not None:
+        return False
+    return any(each.epoch == epoch for each in decode(stored[1], KeyPackage).epochs)
+
+
+def _ask_replay(unit: Unit, node: Node, party: str) -> None:
+    unit.directory.put(REPLAY + party, _UNANSWERED)
+    say_hello(unit, node, party, replay=True)
+
+
+def replay_listed(unit: Unit, node: Node, party: str, recalls: Sequence[bytes]) -> None:
+    """A partner lists the recalls that it has in force for this node, which it also sends."""
+    if unit.directory.get(REPLAY + party):
+        unit.directory.put(REPLAY + party, b"".join(recalls))
+        record(unit, node, "replay-listed", {"from": party, "recalls": len(recalls)})
+
+
+def unreplayed(unit: Unit) -> list[Party]:
+    """Partners whose recalls since the copy are not known, or not done here yet."""
+    return [
+        party
+        for party in unit.directory.parties()
+        if _is_open(unit, unit.directory.get(REPLAY + party.fingerprint))
+    ]
+
+
+def _is_open(unit: Unit, listed: bytes | None) -> bool:
+    if not listed or listed == _UNANSWERED:
+        return bool(listed)
+    recalls = (unit.recalls.get(listed[at : at + 32]) for at in range(0, len(listed), 32))
+    return any(recall is None or recall.state is not RecallState.DONE for recall in recalls)
+
+
+def require_replayed(unit: Unit) -> None:
+    """Refuse to serve anybody while recalls may be missing here.
+
+    Raises:
+        Refusal: this home is a copy from before, and a partner has not said yet what it recalled since.
+    """
+    silent = unreplayed(unit)
+    if silent:
+        raise Refusal(
+            "this home was restored from a copy and may hold what was recalled since:"
+            f" {', '.join(party.name for party in silent)} must answer first",
+            input="home",
+            where="recall.replay",
+            do="run `simpul sync --once` until they have; if one cannot be reached for good, `simpul recall waive`",
+        )
+
+
+def waive_replay(node: Node, signer: Signer, party: str) -> None:
+    """Go on without a partner's recalls since the copy: an officer answers for it, and the log says so.
+
+    Raises:
+        Refusal: nothing is awaited of this party.
+    """
+    with node.store.write() as unit:
+        if not unit.directory.get(REPLAY + party):
+            raise Refusal("no recalls are awaited of this party", input=party)
+        unit.directory.put(REPLAY + party, b"")
+        record(unit, node, "replay-waived", {"by": signer.name, "party": party})
+
+
 # What a partner does for one that is an old copy.
+
+
+def too_often(unit: Unit, node: Node, party: str) -> str:
+    """What is wrong with a party's request for what it was told before: each makes this node send all of that again."""
+    day, name = node.clock() // DAY, f"replays:{party}"
+    last, _, count = (unit.directory.get(name) or b"").decode().partition(" ")
+    given = int(count) if last == str(day) else 0
+    if given < REPLAYS_A_DAY:
+        unit.directory.put(name, f"{day} {given + 1}".encode())
+        return ""
+    record(unit, node, "refusal", {"from": party, "kind": "hello", "why": "refused", "clause": REPLAY_FLOOD})
+    return (
+        f"{party[:10]} asked for its recalls more than {REPLAYS_A_DAY} times today:"
+        f" they are not sent again ({REPLAY_FLOOD})"
+    )
 
 
 def give_back(unit: Unit, node: Node, message: Message) -> None:

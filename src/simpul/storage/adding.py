@@ -9,8 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from sqlalchemy import func, select
-
 from simpul.domain.labels import Label
 from simpul.domain.objects import Marked, Object, ObjectKey
 from simpul.domain.observables import names_above
@@ -32,7 +30,10 @@ _OBSERVATIONS: Final = frozenset({*OBSERVABLES, OBSERVED_DATA, SIGHTING})
 
 _T = TypeVar("_T")
 
-_LAST: Final = Statement(select(func.coalesce(func.max(t.head.c.arrival), 0)))
+# A number is not given out again when what bore it was destroyed: cursors and index entries may still say it.
+_LAST: Final = Statement(
+    "SELECT max(coalesce((SELECT max(arrival) FROM head), 0), coalesce((SELECT max(last) FROM arrival_given), 0))"
+)
 _ADD_HEADS: Final = Rows(t.head)
 _ADD_BODIES: Final = Rows(t.body)
 _ADD_PORTIONS: Final = Rows(t.portion)
@@ -52,7 +53,7 @@ class Batch:
         self.source = 0
         self.at = 0
         # Numbers of what the batch names again and again: a label by its identity, which is cheaper than its value.
-        self.labels: dict[int, int] = {}
+        self.labels: dict[tuple[int, int], int] = {}
         self.parties: dict[str, int] = {}
         self.types: dict[str, int] = {}
         self.markings: dict[tuple[str, ...], int] = {}
@@ -124,7 +125,7 @@ class Adder:
         arrival = batch.next
         batch.next = arrival + 1
         versions[identity].append((found.version, found.sha256, arrival))
-        own = self._label(batch, marked.labels[0])
+        own = self._label(batch, marked.labels[0], party)
         batch.bearers[own] += 1
         batch.heads.append(
             (
@@ -144,35 +145,25 @@ class Adder:
         batch.bodies.append((arrival, found.raw))
         self._prepare_indexes(batch, found, hashed, arrival << t.PORTION_BITS)
         if found.granular:
-            self._prepare_portions(batch, marked, arrival)
+            self._prepare_portions(batch, marked, arrival, party)
 
     def _prepare_indexes(self, batch: Batch, found: Object, hashed: int, place: int) -> None:
         batch.entries.append((hashed, place))
-        for value in found.values:
-            batch.entries.append((self._lookup.of_value(value.kind, value.key), place | value.portion))
-        if found.type in _OBSERVATIONS:
-            self._prepare_observation(batch, found, place)
+        file_values(batch.entries, self._lookup, found, place)
         batch.words += [(place | number, text) for number, text in enumerate(found.texts) if text]
 
-    def _prepare_observation(self, batch: Batch, found: Object, place: int) -> None:
-        """File it also where an indicator looks for it that comes later."""
-        for value in found.values:
-            for kind, key in names_above(value.kind, value.key):
-                batch.entries.append((self._lookup.of_name_above(kind, key), place | value.portion))
-        batch.entries += [(self._lookup.of_seen(id), place) for id in found.seen]
-
-    def _prepare_portions(self, batch: Batch, marked: Marked, arrival: int) -> None:
+    def _prepare_portions(self, batch: Batch, marked: Marked, arrival: int, party: int) -> None:
         parts = zip(marked.object.granular, marked.labels[1:], strict=True)
         for number, (granular, label) in enumerate(parts, 1):
-            own = self._label(batch, label)
+            own = self._label(batch, label, party)
             batch.portion_bearers[own] += 1
             refs = _once(batch.markings, self._interning.markings, granular.markings)
             batch.portions.append((arrival, number, own, refs))
 
-    def _label(self, batch: Batch, label: Label) -> int:
-        number = batch.labels.get(id(label))
+    def _label(self, batch: Batch, label: Label, party: int) -> int:
+        number = batch.labels.get((id(label), party))
         if number is None:
-            number = batch.labels[id(label)] = self._interning.label(label)
+            number = batch.labels[id(label), party] = self._interning.label(label, party)
         return number
 
     def _write(self, batch: Batch) -> None:
@@ -186,6 +177,17 @@ class Adder:
         session.change_many(_SUPERSEDE, batch.superseded)
         self._lookup.add(batch.entries)
         bear(session, batch.bearers, batch.portion_bearers)
+
+
+def file_values(entries: list[tuple[int, int]], lookup: Lookup, found: Object, place: int) -> None:
+    """Append the entries of the index under which an object is found by its values, and by what it says was seen."""
+    entries += [(lookup.of_value(value.kind, value.key), place | value.portion) for value in found.values]
+    if found.type in _OBSERVATIONS:
+        # Filed also where an indicator looks for it that comes later.
+        for value in found.values:
+            for kind, key in names_above(value.kind, value.key):
+                entries.append((lookup.of_name_above(kind, key), place | value.portion))
+        entries += [(lookup.of_seen(id), place) for id in found.seen]
 
 
 def _once(known: dict[_T, int], number: Callable[[_T], int], value: _T) -> int:

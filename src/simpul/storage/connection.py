@@ -77,7 +77,7 @@ _FAULTS: Final[tuple[tuple[str, type[HomeFault], str, str], ...]] = (
 class Connection:
     """One connection. Not for two threads at a time.
 
-    `fresh` is (settled, loaded): which rows of `fresh` this connection's memory holds a sorted copy of (see lookup.py).
+    `fresh` is (settled, loaded, erased): which rows of `fresh` this connection's memory holds a sorted copy of (see lookup.py).
     """
 
     def __init__(self, path: Path, key: bytes | None, *, wait_seconds: float, cache_kib: int) -> None:
@@ -85,7 +85,7 @@ class Connection:
         self._wait = wait_seconds
         self._deadline = 0.0
         self._cursors: list[Any] = []
-        self.fresh = (0, 0)
+        self.fresh = (0, 0, 0)
         try:
             self._driver: Any = dbapi2.connect(
                 str(path), isolation_level=None, check_same_thread=False, cached_statements=256
@@ -187,6 +187,11 @@ class Connection:
         finally:
             self._wait = usual
         return not busy
+
+    @property
+    def changes(self) -> int:
+        """How many rows this connection has changed in all."""
+        return int(self._driver.total_changes)
 
     @property
     def driver(self) -> Any:

@@ -93,9 +93,7 @@ _S: Final = t.signed_document.c
 _SET_SIGNED: Final = _put(t.signed_document, "kind", "id", "version")
 _newest_signed = select(t.signed_document).order_by(_S.at.desc(), _S.id, _S.version.desc())
 _SIGNED: Final = Statement(_newest_signed.where(_S.kind == bindparam("kind")))
-_SIGNED_OF_ID: Final = Statement(
-    _newest_signed.where(_S.kind == bindparam("kind"), _S.id == bindparam("id"))
-)
+_SIGNED_OF_ID: Final = Statement(_newest_signed.where(_S.kind == bindparam("kind"), _S.id == bindparam("id")))
 _SIGNED_ABOUT: Final = Statement(
     _newest_signed.where(_S.kind == bindparam("kind"), _S.party == bindparam("party"))
 )

@@ -54,6 +54,9 @@ _PORTIONS: Final = Statement(
     .where(t.portion.c.arrival.in_(listed("arrivals")))
     .order_by(t.portion.c.arrival, t.portion.c.number)
 )
+_RAWS: Final = Statement(
+    select(t.body.c.arrival, t.body.c.raw).where(t.body.c.arrival.in_(listed("arrivals")))
+)
 _RAW: Final = Statement(select(t.body.c.raw).where(t.body.c.arrival == bindparam("arrival")))
 
 
@@ -83,6 +86,12 @@ class Heads:
         """The verbatim bytes."""
         row = self._session.one(_RAW, arrival=arrival)
         return bytes(row[0]) if row else b""
+
+    def raws(self, arrivals: Iterable[int]) -> list[tuple[int, bytes]]:
+        """The verbatim bytes of several arrivals."""
+        return [
+            (arrival, raw) for arrival, raw in self._session.all(_RAWS, arrivals=json.dumps(list(arrivals)))
+        ]
 
     def key(self, row: HeadRow) -> ObjectKey:
         """What names a rendition outside."""

@@ -10,18 +10,20 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from simpul.domain.labels import Label
-from simpul.domain.mail import InboxItem, MatchRow, QuarantinedItem
+from simpul.domain.mail import Apart, InboxItem, MatchRow, QuarantinedItem
 from simpul.domain.objects import Marked, ObjectKey
 from simpul.domain.products import Precedence
+from simpul.domain.releases import PORTION, SHEET, Proof, ReceivedLeaf
 from simpul.errors import NotFound, Refusal
 from simpul.protocol.labels import decode_label, encode_label
 from simpul.storage import tables as t
 from simpul.storage.connection import Session
+from simpul.storage.heads import Heads
 from simpul.storage.incoming import ReceivedRows
 from simpul.storage.interning import Interning
 from simpul.storage.objects import ObjectRows
 from simpul.storage.outbox import Outbox
+from simpul.storage.proofs import OF_INBOX, ProofRows
 from simpul.storage.statements import Rows, Statement, bindparam
 
 _URGENCY: Final = {precedence.value: rank for rank, precedence in enumerate(Precedence)}
@@ -63,6 +65,19 @@ _ADD_PART: Final = Statement(
     upsert(t.inbox_part).values({c.name: bindparam(c.name) for c in t.inbox_part.c}).on_conflict_do_nothing()
 )
 _ADD_LEAF: Final = Rows(t.inbox_leaf)
+_LEAF: Final = t.inbox_leaf.c
+_TIE: Final = "UPDATE inbox_leaf SET arrival = ? WHERE inbox = ? AND position = ?"
+_STORED_LEAVES: Final = Statement(
+    select(_LEAF.position, _LEAF.arrival)
+    .where(_LEAF.inbox == bindparam("inbox"), _LEAF.arrival.is_not(None))
+    .order_by(_LEAF.position)
+)
+
+_TEXT_LABELS: Final = Statement(
+    select(_LEAF.label)
+    .distinct()
+    .where(_LEAF.inbox == bindparam("inbox"), (_LEAF.kind == SHEET) | (_LEAF.kind == PORTION))
+)
 
 _Q: Final = t.quarantined.c
 _QO: Final = t.quarantined_object.c
@@ -78,7 +93,7 @@ _GROUPS_OF: Final = Statement(
 )
 _GROUP: Final = Statement(select(_Q.number, _Q.document, _Q.extra).where(_Q.id == bindparam("id")))
 _OBJECTS: Final = Statement(
-    select(_QO.id, _QO.version, _QO.raw, _QO.label)
+    select(_QO.id, _QO.version, _QO.raw, _QO.label, _QO.position)
     .where(_QO.quarantined == bindparam("group"))
     .order_by(_QO.position)
 )
@@ -106,6 +121,8 @@ class MailRows(Outbox, ReceivedRows):
     def __init__(self, session: Session, interning: Interning, objects: ObjectRows) -> None:
         super().__init__(session, interning)
         self._objects = objects
+        self._heads = Heads(session, interning)
+        self._proofs = ProofRows(session)
 
     # -- products that came in -------------------------------------------------------------------------------
 
@@ -113,7 +130,7 @@ class MailRows(Outbox, ReceivedRows):
         self,
         item: InboxItem,
         part: int,
-        leaves: Sequence[tuple[int, bytes, ObjectKey | None]],
+        leaves: Sequence[ReceivedLeaf],
         path: Sequence[bytes],
     ) -> InboxItem:
         """Record one part of a product that came in. A part that is here already changes nothing.
@@ -122,19 +139,29 @@ class MailRows(Outbox, ReceivedRows):
         `first_arrived` the time at which it came, which becomes `whole_at` when the last part is here.
         """
         number, stored = self._item(item)
-        new = self._session.change(
-            _ADD_PART, inbox=number, part=part, path=json.dumps([step.hex() for step in path]).encode()
-        )
-        if not new:
+        steps = json.dumps([step.hex() for step in path]).encode()
+        start = leaves[0].position if leaves else 0
+        if not self._session.change(_ADD_PART, inbox=number, part=part, start=start, path=steps):
             return stored
-        rows = self._objects.rows_of([key for _, _, key in leaves if key is not None])
+        rows = self._objects.rows_of([leaf.key for leaf in leaves if leaf.key is not None])
         self._session.insert(
             _ADD_LEAF,
             [
-                (number, position, salt, rows[key].arrival if key in rows else None)
-                for position, salt, key in leaves
+                (
+                    number,
+                    leaf.position,
+                    part,
+                    leaf.kind,
+                    leaf.salt,
+                    leaf.label,
+                    leaf.hash,
+                    rows[leaf.key].arrival if leaf.key in rows else None,
+                )
+                for leaf in leaves
             ],
         )
+        came = [(leaf.position, leaf.proof) for leaf in leaves if leaf.proof is not None]
+        self._proofs.keep(OF_INBOX, number, came)
         merged = _merge(stored, item, is_first=part == 0)
         self._session.change(_SET_ITEM, of=number, to_document=msgspec.json.encode(merged))
         return merged
@@ -153,6 +180,9 @@ class MailRows(Outbox, ReceivedRows):
 
     def put_item(self, item: InboxItem) -> None:
         """Replace what is kept of a product that came in. Raises `NotFound`."""
+        self._session.change(_SET_ITEM, of=self._known_item(item), to_document=msgspec.json.encode(item))
+
+    def _known_item(self, item: InboxItem) -> int:
         row = self._session.one(
             _ITEM,
             sender=self._interning.known_party(item.sender),
@@ -162,7 +192,40 @@ class MailRows(Outbox, ReceivedRows):
         )
         if row is None:
             raise NotFound(f"no such product came in: {item.product}", input=item.product)
-        self._session.change(_SET_ITEM, of=row[0], to_document=msgspec.json.encode(item))
+        return int(row[0])
+
+    # -- whose words they are --------------------------------------------------------------------------------
+
+    def tie(self, item: InboxItem, leaves: Sequence[tuple[int, ObjectKey]]) -> None:
+        """Say which stored object stands at which position of a product that came in. Raises `NotFound`."""
+        number = self._known_item(item)
+        rows = self._objects.rows_of([key for _, key in leaves])
+        self._session.change_many(
+            _TIE, [(rows[key].arrival, number, position) for position, key in leaves if key in rows]
+        )
+
+    def tied(self, item: InboxItem) -> list[tuple[int, ObjectKey]]:
+        """The stored objects of a product that came in, by position. Raises `NotFound`."""
+        found = self._session.all(_STORED_LEAVES, inbox=self._known_item(item))
+        rows = self._heads.rows([arrival for _, arrival in found])
+        keys = {row.arrival: self._heads.key(row) for row in rows}
+        return [(position, keys[arrival]) for position, arrival in found if arrival in keys]
+
+    def text_labels(self, item: InboxItem) -> set[bytes]:
+        """Hashes of the labels that the cover sheet and the narrative of a product came under. Raises `NotFound`."""
+        found = self._session.all(_TEXT_LABELS, inbox=self._known_item(item))
+        return {bytes(label) for (label,) in found}
+
+    def proofs(self, key: ObjectKey) -> list[Proof]:
+        """What shows that a stored object is its originator's, of what came last first."""
+        rows = self._objects.rows_of([key])
+        return self._proofs.of_arrival(rows[key].arrival) if key in rows else []
+
+    def came_with(self, item: InboxItem, positions: Sequence[int]) -> list[Proof]:
+        """The proofs with which entries of a product came that its sender had not originated. Raises `NotFound`."""
+        number = self._known_item(item)
+        found = [self._proofs.came_with(number, position) for position in positions]
+        return [proof for proof in found if proof is not None]
 
     def inbox(self) -> list[InboxItem]:
         """What came in, most urgent and newest first."""
@@ -218,12 +281,12 @@ class MailRows(Outbox, ReceivedRows):
         found = self._session.all(_GROUPS) if state is None else self._session.all(_GROUPS_OF, state=state)
         return [_group(document) for (document,) in found]
 
-    def quarantined_objects(self, id: bytes) -> list[tuple[str, int, bytes, Label]]:
-        """The objects of a group: (id, version, raw bytes, label). Raises `NotFound`."""
+    def quarantined_objects(self, id: bytes) -> list[Apart]:
+        """The objects of a group that are still there. Raises `NotFound`."""
         number, _, _ = self._group(id)
         return [
-            (object_id, version, raw, decode_label(label))
-            for object_id, version, raw, label in self._session.all(_OBJECTS, group=number)
+            Apart(id=object_id, version=version, raw=raw, label=decode_label(label), place=place)
+            for object_id, version, raw, label, place in self._session.all(_OBJECTS, group=number)
         ]
 
     def quarantine_extra(self, id: bytes) -> bytes:

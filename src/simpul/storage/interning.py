@@ -7,6 +7,7 @@ because a number that was rolled back is given out again.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Column, Table, func, insert, select
@@ -35,22 +36,35 @@ class _Kind:
 _PARTY: Final = _Kind(t.party, t.party.c.fingerprint)
 _TYPE: Final = _Kind(t.object_type, t.object_type.c.name)
 _MARKINGS: Final = _Kind(t.markings, t.markings.c.refs)
-_LABEL: Final = _Kind(t.label, t.label.c.hash, canonical="", bearers="", portions="")
+_LABEL: Final = _Kind(t.label, t.label.c.hash, originator="", canonical="", bearers="", portions="")
+_OF_PARTY: Final = Statement(
+    select(t.label.c.number).where(
+        t.label.c.hash == bindparam("hash"), t.label.c.originator == bindparam("originator")
+    )
+)
 _CANONICAL: Final = Statement(select(t.label.c.canonical).where(t.label.c.hash == bindparam("hash")))
-_ALL_LABELS: Final = Statement(select(t.label.c.number, t.label.c.hash))
+_ALL_LABELS: Final = Statement(select(t.label.c.number, t.label.c.hash, t.label.c.originator))
+
+
+@lru_cache(maxsize=4096)
+def _refs(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 class Numbers:
-    """Known pairs of value and number, both ways, of each kind. One instance lives as long as the store."""
+    """Known pairs of value and number, both ways, of each kind. One instance lives as long as the store.
+
+    A label is known by (hash, number of its originator), and has its hash as value.
+    """
 
     def __init__(self) -> None:
         self.numbers: dict[str, dict[Any, int]] = {k.name: {} for k in (_PARTY, _TYPE, _MARKINGS, _LABEL)}
         self.values: dict[str, dict[int, Any]] = {k.name: {} for k in (_PARTY, _TYPE, _MARKINGS, _LABEL)}
         self.labels: dict[bytes, Label] = {}
 
-    def learn(self, kind: str, value: Any, number: int) -> None:
+    def learn(self, kind: str, value: Any, number: int, *, known_as: Any = None) -> None:
         """Remember a durable pair."""
-        self.numbers[kind][value] = number
+        self.numbers[kind][known_as or value] = number
         self.values[kind][number] = value
 
 
@@ -62,13 +76,13 @@ class Interning:
         self._known = known
         self._new: dict[str, dict[Any, int]] = {name: {} for name in known.numbers}
         self._new_values: dict[str, dict[int, Any]] = {name: {} for name in known.numbers}
-        self._permitted: dict[frozenset[bytes], frozenset[int]] = {}
+        self._permitted: dict[Audience, frozenset[int]] = {}
 
     def committed(self) -> None:
         """What this unit interned is durable."""
         for kind, pairs in self._new.items():
-            for value, number in pairs.items():
-                self._known.learn(kind, value, number)
+            for known_as, number in pairs.items():
+                self._known.learn(kind, self._new_values[kind][number], number, known_as=known_as)
 
     def party(self, fingerprint: str) -> int:
         """The number of a party, given now if it has none."""
@@ -100,15 +114,24 @@ class Interning:
 
     def marking_refs(self, number: int) -> tuple[str, ...]:
         """The list of marking ids of a number."""
-        return tuple(json.loads(self._value(_MARKINGS, number)))
+        return _refs(self._value(_MARKINGS, number))
 
-    def label(self, label: Label) -> int:
-        """The number of a label, given now if it has none."""
+    def label(self, label: Label, party: int) -> int:
+        """The number of a label of the originator with this number, given now if it has none."""
         digest = label_hash(label)
-        found = self._find(_LABEL, digest)
+        key = (digest, party)
+        found = self._new["label"].get(key) or self._known.numbers["label"].get(key)
         if found is None:
-            found = self._add(_LABEL, digest, canonical=encode_label(label), bearers=0, portions=0)
+            row = self._session.one(_OF_PARTY, hash=digest, originator=party)
+            if row is not None:
+                self._known.learn("label", digest, int(row[0]), known_as=key)
+            found = int(row[0]) if row is not None else self._add_label(label, digest, party)
         return found
+
+    def _add_label(self, label: Label, digest: bytes, party: int) -> int:
+        self._permitted.clear()  # an audience may be waiting for it
+        more = {"originator": party, "canonical": encode_label(label), "bearers": 0, "portions": 0}
+        return self._add(_LABEL, digest, known_as=(digest, party), **more)
 
     def label_hash(self, number: int) -> bytes:
         """The hash of a label's number."""
@@ -135,25 +158,19 @@ class Interning:
         """The numbers of the labels an audience may see; None for all."""
         if audience.labels is None:
             return None
-        found = self._permitted.get(audience.labels)
+        found = self._permitted.get(audience)
         if found is None:
-            found = self._numbers_of(audience.labels)
-            if len(found) == len(audience.labels):  # else this unit may yet intern one of them
-                self._permitted[audience.labels] = found
+            found = self._permitted[audience] = self._numbers_of(audience.labels, audience.of)
         return found
 
-    def _numbers_of(self, labels: frozenset[bytes]) -> frozenset[int]:
-        known, new = self._known.numbers["label"], self._new["label"]
-        if any(digest not in known and digest not in new for digest in labels):
-            self._load_labels()
+    def _numbers_of(self, labels: frozenset[bytes], of: frozenset[tuple[bytes, str]]) -> frozenset[int]:
+        """Asked anew in each unit: what other processes interned counts too, and labels are few."""
+        pairs = {(digest, self.known_party(party)) for digest, party in of}
         return frozenset(
-            number for digest in labels if (number := new.get(digest, known.get(digest))) is not None
+            number
+            for number, digest, party in self._session.all(_ALL_LABELS)
+            if digest in labels or (digest, party) in pairs
         )
-
-    def _load_labels(self) -> None:
-        for number, digest in self._session.all(_ALL_LABELS):
-            if digest not in self._new["label"]:
-                self._known.learn("label", digest, number)
 
     def _number(self, kind: _Kind, value: Any) -> int:
         found = self._find(kind, value)
@@ -168,11 +185,11 @@ class Interning:
                 self._known.learn(kind.name, value, found)
         return found
 
-    def _add(self, kind: _Kind, value: Any, **more: Any) -> int:
+    def _add(self, kind: _Kind, value: Any, *, known_as: Any = None, **more: Any) -> int:
         last = self._session.one(kind.last)
         self._session.change(kind.add, value=value, **more)
         number = int(last[0]) + 1 if last else 1
-        self._new[kind.name][value] = number
+        self._new[kind.name][known_as or value] = number
         self._new_values[kind.name][number] = value
         return number
 
@@ -184,6 +201,5 @@ class Interning:
             row = self._session.one(kind.by_number, number=number)
             if row is None:
                 raise NotFound(f"{kind.name} {number} is not in the store")
-            found = row[0]
-            self._known.learn(kind.name, found, number)
+            found = self._known.values[kind.name][number] = row[0]
         return found

@@ -34,6 +34,7 @@ _CLAIM: Final = Statement(
     .returning(_J.number, *_COLUMNS)
 )
 _FINISH: Final = Statement(delete(t.job).where(_J.id == bindparam("id")))
+_DROP: Final = Statement(delete(t.job).where(_J.unique_name == bindparam("unique")))
 _FAIL: Final = Statement(
     update(t.job)
     .where(_J.id == bindparam("of"))
@@ -64,6 +65,10 @@ class JobRows:
     def finish(self, id: bytes) -> None:
         """Done."""
         self._session.change(_FINISH, id=id)
+
+    def drop(self, unique: str) -> bool:
+        """Forget work that is no longer wanted. Whether it was waiting."""
+        return bool(self._session.change(_DROP, unique=unique))
 
     def fail(self, id: bytes, error: str, again_at: int) -> None:
         """Not done: kept with its error and tried again then. Raises `NotFound`."""

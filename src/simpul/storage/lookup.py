@@ -33,7 +33,11 @@ _STEPS: Final = 16
 _HASHES: Final = 1 << 64
 _LOWEST: Final = -(1 << 63)
 
-_STATE: Final = "SELECT seq, (SELECT coalesce(max(seq), 0) FROM fresh) FROM settled"
+_STATE: Final = (
+    "SELECT seq, (SELECT coalesce(max(seq), 0) FROM fresh),"
+    " coalesce((SELECT seq FROM settled WHERE number = 1), 0) FROM settled WHERE number = 0"
+)
+"""What is settled, the newest fresh entry, and how often fresh entries were erased (row 1 of `settled`)."""
 _PLACES: Final = Statement(
     "SELECT lookup.hash, lookup.place FROM json_each(:hashes) AS wanted"
     " CROSS JOIN lookup ON lookup.hash = wanted.value"
@@ -44,6 +48,16 @@ _ADD: Final = Rows(t.fresh)
 _LOAD: Final = (
     "INSERT OR IGNORE INTO temp.fresh_here SELECT hash, place FROM fresh WHERE seq > ? ORDER BY 1, 2"
 )
+_ERASE_FRESH: Final = (
+    "DELETE FROM fresh WHERE seq IN (SELECT fresh.seq FROM fresh JOIN doomed_entry AS gone"
+    " ON gone.hash = fresh.hash AND gone.place = fresh.place)"
+)
+_ERASED: Final = "INSERT INTO settled VALUES (1, 1) ON CONFLICT DO UPDATE SET seq = seq + 1"
+_ERASE: Final = (
+    "DELETE FROM lookup WHERE hash = ? AND place = ?",
+    "DELETE FROM doomed_entry WHERE hash = ? AND place = ?",
+)
+_GONE: Final = Statement("SELECT hash, place FROM doomed_entry ORDER BY hash, place LIMIT :most")
 _SETTLE: Final = "INSERT OR IGNORE INTO lookup SELECT hash, place FROM temp.fresh_here WHERE hash BETWEEN ? AND ? ORDER BY hash, place"
 
 
@@ -74,7 +88,7 @@ class Lookup:
     def add(self, entries: Sequence[tuple[int, int]]) -> None:
         """Append (hash, place) pairs; this connection's copy takes them over when it is next asked."""
         self._refresh()
-        _, last = self._session.connection.fresh
+        _, last, _ = self._session.connection.fresh
         self._session.insert(
             _ADD, [(last + n, hashed, place) for n, (hashed, place) in enumerate(entries, 1)]
         )
@@ -87,6 +101,21 @@ class Lookup:
             return []
         self._refresh()
         return self._session.all(_PLACES, hashes=json.dumps(wanted))
+
+    def erase_fresh(self) -> int:
+        """Erase what `doomed_entry` lists from `fresh`, and have every connection read its copy of that anew."""
+        erased = self._session.connection.run(_ERASE_FRESH)
+        if erased:
+            self._session.connection.run(_ERASED)
+            self._current = False
+        return erased
+
+    def erase_settled(self, most: int) -> bool:
+        """Erase the next entries of `doomed_entry` from `lookup`, in the order of their hashes; whether there were any."""
+        gone = self._session.all(_GONE, most=most)
+        for statement in _ERASE:
+            self._session.change_many(statement, gone)
+        return bool(gone)
 
     def _hash(self, text: bytes) -> int:
         hashing = self._keyed.copy()
@@ -102,15 +131,15 @@ class Lookup:
 
 def refresh(connection: Connection) -> None:
     """Bring a connection's copy of `fresh` up to date."""
-    found_settled, last = connection.rows(_STATE)[0]
-    settled, loaded = connection.fresh
-    if found_settled != settled:
+    found_settled, last, found_erased = connection.rows(_STATE)[0]
+    settled, loaded, erased = connection.fresh
+    if (found_settled, found_erased) != (settled, erased):
         connection.run("DELETE FROM temp.fresh_here")
         loaded = found_settled
     top = max(last, found_settled)
     if top > loaded:
         connection.run(_LOAD, (loaded,))
-    connection.fresh = (found_settled, top)
+    connection.fresh = (found_settled, top, found_erased)
 
 
 def settle(connection: Connection, at: int) -> bool:
@@ -118,29 +147,30 @@ def settle(connection: Connection, at: int) -> bool:
 
     Killed in between, it begins again: nothing is lost, since an entry leaves `fresh` last.
     """
-    settled, last = connection.rows(_STATE)[0]
+    settled, last, _ = connection.rows(_STATE)[0]
     if last - settled < at:
         return False
     _refresh_alone(connection)
-    _, loaded = connection.fresh
+    _, loaded, erased = connection.fresh
     width = _HASHES // _STEPS
     for step in range(_STEPS):
         low = _LOWEST + step * width
         with_values = (low, low + width - 1)
-        _alone(connection, [(_SETTLE, with_values)])
-    _alone(
+        if not _alone(connection, [(_SETTLE, with_values)], erased):
+            return False
+    return _alone(
         connection,
         [
-            ("UPDATE settled SET seq = max(seq, ?)", (loaded,)),
+            ("UPDATE settled SET seq = max(seq, ?) WHERE number = 0", (loaded,)),
             ("DELETE FROM fresh WHERE seq <= ?", (loaded,)),
         ],
+        erased,
     )
-    return True
 
 
 def settle_at_close(connection: Connection) -> bool:
     """Settle if it is worth a pass over the whole index."""
-    settled, _ = connection.rows(_STATE)[0]
+    settled, _, _ = connection.rows(_STATE)[0]
     return settle(connection, min(max(_SETTLE_AT_CLOSE, settled // _WORTH), SETTLE_AT))
 
 
@@ -153,11 +183,15 @@ def _refresh_alone(connection: Connection) -> None:
         connection.roll_back()
 
 
-def _alone(connection: Connection, work: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+def _alone(connection: Connection, work: Sequence[tuple[str, tuple[int, ...]]], erased: int) -> bool:
+    """Do it in a transaction, unless another process has erased entries since this one took its copy of them."""
     connection.run("BEGIN IMMEDIATE")
     try:
+        if connection.rows(_STATE)[0][2] != erased:
+            return False
         for text, values in work:
             connection.run(text, values)
         connection.run("COMMIT")
     finally:
         connection.roll_back()
+    return True

@@ -16,7 +16,7 @@ from simpul.domain.labels import Label, join
 from simpul.domain.objects import Marked, ObjectKey
 from simpul.domain.queries import EVERYTHING, Audience, Query
 from simpul.errors import InputFault, NotFound
-from simpul.ports import Added, Original, StoredHead, ValueHit
+from simpul.ports import Added, LabelUse, Original, StoredHead, ValueHit
 from simpul.storage import tables as t
 from simpul.storage.adding import Adder, bear
 from simpul.storage.connection import Session
@@ -59,14 +59,15 @@ _SETS_WITH: Final = Statement(
     " (SELECT 1 FROM json_each(markings.refs) AS ref WHERE ref.value = :marking)"
 )
 _BEARERS: Final = Statement(
-    "SELECT * FROM head WHERE arrival < :high AND (markings IN (SELECT value FROM json_each(:sets))"
+    "SELECT * FROM head WHERE arrival < :high"
+    " AND (:labels IS NULL OR label IN (SELECT value FROM json_each(:labels)))"
+    " AND (markings IN (SELECT value FROM json_each(:sets))"
     " OR (portions > 0 AND EXISTS (SELECT 1 FROM portion WHERE portion.arrival = head.arrival"
+    " AND (:labels IS NULL OR portion.label IN (SELECT value FROM json_each(:labels)))"
     " AND portion.markings IN (SELECT value FROM json_each(:sets))))) ORDER BY arrival DESC LIMIT :most"
 )
 _LABELS_IN_USE: Final = Statement(
-    select(t.label.c.number, t.label.c.hash, t.label.c.canonical, t.label.c.bearers)
-    .where((t.label.c.bearers > 0) | (t.label.c.portions > 0))
-    .order_by(t.label.c.number)
+    select(t.label).where((t.label.c.bearers > 0) | (t.label.c.portions > 0)).order_by(t.label.c.number)
 )
 
 
@@ -121,7 +122,7 @@ class ObjectRows:
     def _relabel(
         self, row: HeadRow, labels: tuple[Label, ...], bearers: Counter[int], portions: Counter[int]
     ) -> bool:
-        own, *further = [self._interning.label(label) for label in labels]
+        own, *further = [self._interning.label(label, row.originator) for label in labels]
         changed = own != row.label
         if changed:
             self._session.change(_SET_LABEL, of=row.arrival, to=own)
@@ -172,6 +173,17 @@ class ObjectRows:
     def raw(self, audience: Audience, key: ObjectKey) -> bytes:
         """The exact bytes, if every portion is permitted. Raises `NotFound`."""
         return self._heads.raw(self._permitted_row(audience, key).arrival)
+
+    def bodies(self, audience: Audience, keys: Sequence[ObjectKey]) -> dict[ObjectKey, bytes]:
+        """The exact bytes of those whose every portion is permitted."""
+        permitted, found = self._interning.permitted(audience), self.rows_of(keys)
+        further = self._heads.portions(list(found.values()))
+        shown = {
+            row.arrival: key
+            for key, row in found.items()
+            if whole(row, further.get(row.arrival, ()), permitted)
+        }
+        return {shown[arrival]: raw for arrival, raw in self._heads.raws(shown)}
 
     def original(self, audience: Audience, key: ObjectKey) -> Original | None:
         """What an object was converted from, the last that was kept. Raises `NotFound`: not all of it is permitted."""
@@ -258,6 +270,13 @@ class ObjectRows:
             for row, head in zip(shown, self._heads.stored(shown, permitted), strict=True):
                 yield head, self._heads.raw(row.arrival)
 
+    def heads(self, audience: Audience, query: Query, *, latest: bool) -> Iterator[StoredHead]:
+        """Everything that fits, oldest arrival first, also what may be seen only in part."""
+        permitted = self._interning.permitted(audience)
+        rows = self.search(query, permitted).rows(newest_first=False, latest=latest)
+        while some := list(islice(rows, _STREAMED)):
+            yield from self._heads.stored(some, permitted)
+
     def bearers(
         self, audience: Audience, marking: str, *, limit: int, after: str | None = None
     ) -> tuple[list[StoredHead], str | None]:
@@ -267,12 +286,11 @@ class ObjectRows:
             return [], None
         permitted = self._interning.permitted(audience)
         high = _AFTER_ALL if after is None else open_cursor(self._cursor_key, after)
-        found = self._session.all(_BEARERS, sets=json.dumps(sets), high=high, most=limit + 1)
+        labels = None if permitted is None else json.dumps(sorted(permitted))
+        found = self._session.all(_BEARERS, sets=json.dumps(sets), labels=labels, high=high, most=limit + 1)
         rows = [HeadRow(*row) for row in found]
         more = seal_cursor(self._cursor_key, rows[limit - 1].arrival) if len(rows) > limit else None
-        shown = [row for row in rows[:limit] if permitted is None or row.label in permitted]
-        heads = self._heads.stored(shown, permitted)
-        return [head for head in heads if any(marking in borne for borne in head.markings)], more
+        return self._heads.stored(rows[:limit], permitted), more
 
     def search(self, query: Query, permitted: Permitted) -> Search:
         """A search in this unit. For the other classes of this package."""
@@ -307,7 +325,9 @@ class ObjectRows:
         further = self._heads.portions(list(rows.values()))
         hits = []
         for hashed, place in places:
-            row, number = rows[place >> t.PORTION_BITS], place & _PORTION
+            row, number = rows.get(place >> t.PORTION_BITS), place & _PORTION
+            if row is None:
+                continue  # being destroyed: its entry is the last to go
             label = further[row.arrival][number - 1].label if number else row.label
             if permitted is None or (row.label in permitted and label in permitted):
                 hits.append(self._hit(wanted[hashed], row, number, label))
@@ -331,10 +351,24 @@ class ObjectRows:
 
     def labels(self, audience: Audience) -> list[tuple[bytes, Label, int]]:
         """Every label in use that the asker may see, with how many renditions bear it on the object itself."""
-        permitted = self._interning.permitted(audience)
+        found: dict[bytes, tuple[bytes, Label, int]] = {}
+        for use in self.labels_in_use(audience):
+            before = found[use.hash][2] if use.hash in found else 0
+            found[use.hash] = (use.hash, use.label, before + use.objects)
+        return list(found.values())
+
+    def labels_in_use(self, audience: Audience) -> list[LabelUse]:
+        """Every label in use of each originator that the asker may see."""
+        permitted, interning = self._interning.permitted(audience), self._interning
         return [
-            (digest, self._interning.label_of(digest, canonical), bearers)
-            for number, digest, canonical, bearers in self._session.all(_LABELS_IN_USE)
+            LabelUse(
+                hash=digest,
+                originator=interning.fingerprint(party),
+                label=interning.label_of(digest, canonical),
+                objects=objects,
+                portions=portions,
+            )
+            for number, digest, party, canonical, objects, portions in self._session.all(_LABELS_IN_USE)
             if permitted is None or number in permitted
         ]
 

@@ -17,6 +17,7 @@ from simpul.storage.statements import Statement, bindparam
 
 MOVES: Final[Mapping[tuple[MailState, str], MailState]] = {
     (MailState.WAITING, "number"): MailState.NUMBERED,
+    (MailState.WAITING, "drop"): MailState.WAITING,  # it has no number yet, so nobody will miss it
     (MailState.WAITING, "merge"): MailState.WAITING,  # another takes its content, or it another's
     (MailState.NUMBERED, "put"): MailState.CARRIED,
     (MailState.CARRIED, "put"): MailState.CARRIED,  # sealed again, for another epoch or relay
@@ -55,6 +56,11 @@ _BY_ID: Final = Statement(_select.where(_O.id == bindparam("id")))
 _BY_NAME: Final = Statement(_select.where(literal_column("stream_number > 0"), _O.name == bindparam("name")))
 _BY_ENVELOPE: Final = Statement(
     _select.where(_O.number == select(_E.outbox).where(_E.hash == bindparam("hash")).scalar_subquery())
+)
+_CARRYING: Final = Statement(
+    _select.where(
+        literal_column("release != x''"), _O.release == bindparam("release"), or_(_WAITING, _LIVE)
+    ).order_by(_O.part)
 )
 _STATE: Final = Statement(select(_O.number, _O.state).where(_O.id == bindparam("id")))
 _of = update(t.outbox).where(_O.number == bindparam("of"))
@@ -221,6 +227,16 @@ class Outbox:
     def by_envelope(self, envelope: bytes) -> Outgoing | None:
         """The message that an envelope (by hash) carried."""
         return self._maybe(self._session.one(_BY_ENVELOPE, hash=envelope))
+
+    def carrying(self, release: bytes) -> list[Outgoing]:
+        """The messages of a release that are not acknowledged yet, by part."""
+        return [self._outgoing(row) for row in self._session.all(_CARRYING, release=release)]
+
+    def drop(self, id: bytes) -> None:
+        """Forget a message that has no number yet. Raises `Refusal`: it has one."""
+        of, _ = self._move(id, "drop")
+        for statement in _FORGET:
+            self._session.change(statement, of=of)
 
     def void(self, id: bytes) -> None:
         """Mark as void: its number is filled, its payload dropped. Raises `Refusal`: it has none, or is closed."""

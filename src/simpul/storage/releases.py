@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simpul.domain.objects import ObjectKey
@@ -19,6 +19,7 @@ from simpul.storage.connection import Session
 from simpul.storage.heads import HeadRow, Heads
 from simpul.storage.interning import Interning
 from simpul.storage.objects import ObjectRows
+from simpul.storage.proofs import OF_RELEASE, ProofRows
 from simpul.storage.statements import Rows, Statement, bindparam, listed
 
 _R: Final = t.release.c
@@ -64,6 +65,22 @@ _LEAVES: Final = Statement(
     )
     .order_by(_L.position)
 )
+_PROOFS: Final = Statement(
+    select(t.release_proof).where(
+        t.release_proof.c.release == bindparam("release"),
+        t.release_proof.c.position >= bindparam("start"),
+        t.release_proof.c.position < bindparam("stop"),
+    )
+)
+_CONSENTS: Final = Statement(
+    select(t.attached.c.document)
+    .where(
+        t.attached.c.sha256.in_(
+            select(t.release_proof.c.consent).where(t.release_proof.c.release == bindparam("release"))
+        )
+    )
+    .order_by(t.attached.c.sha256)
+)
 _TREE: Final = Statement(
     select(t.release_tree.c.hashes).where(t.release_tree.c.release == bindparam("release"))
 )
@@ -87,7 +104,19 @@ _CARRIED: Final = Statement(
         _L.arrival.in_(listed("arrivals")),
         _R.recipient == bindparam("recipient"),
         _R.state == ReleaseState.RELEASED.value,
+        # What this node took back again is no longer granted by the release that carried it.
+        literal_column(
+            "NOT EXISTS (SELECT 1 FROM tombstone AS stone JOIN recall ON recall.number = stone.recall"
+            " WHERE stone.kind = 'product' AND stone.name = release.product"
+            " AND (stone.version IS NULL OR stone.version = release.version)"
+            " AND recall.document ->> '$.ours' = 1 AND recall.document ->> '$.action' = 'recall')"
+        ),
     )
+)
+_TAKEN_BACK: Final = Statement(
+    "SELECT stone.name, stone.version, stone.sha256 FROM json_each(:ids) AS named"
+    " CROSS JOIN tombstone AS stone ON stone.name = named.value JOIN recall ON recall.number = stone.recall"
+    " WHERE stone.kind = 'object' AND recall.document ->> '$.ours' = 1 AND recall.document ->> '$.action' = 'recall'"
 )
 
 
@@ -99,6 +128,7 @@ class ReleaseRows:
         self._interning = interning
         self._objects = objects
         self._heads = Heads(session, interning)
+        self._proofs = ProofRows(session)
 
     def add_release(self, release: Release) -> None:
         """Store a fixed release. An older unreleased one for the same product and recipient becomes `void`."""
@@ -178,10 +208,17 @@ class ReleaseRows:
                 for leaf in leaves
             ],
         )
+        going = [(leaf.position, leaf.proof) for leaf in leaves if leaf.proof is not None]
+        self._proofs.keep(OF_RELEASE, number, going)
 
     def leaves(self, release: bytes, start: int, stop: int) -> list[tuple[ReleaseLeaf, bytes]]:
         """Leaves with `start <= position < stop`, by position, each with the exact bytes it stands for."""
-        found = self._session.all(_LEAVES, release=self._number(release), start=start, stop=stop)
+        number = self._number(release)
+        found = self._session.all(_LEAVES, release=number, start=start, stop=stop)
+        proofs = {
+            row[1]: self._proofs.read(row)
+            for row in self._session.all(_PROOFS, release=number, start=start, stop=stop)
+        }
         arrivals = [row[3] for row in found if row[3] is not None]
         keys = {row.arrival: self._heads.key(row) for row in self._heads.rows(arrivals)} if arrivals else {}
         return [
@@ -195,10 +232,17 @@ class ReleaseRows:
                     label=label,
                     salt=salt,
                     hash=digest,
+                    proof=proofs.get(position),
                 ),
                 body if body is not None else raw,
             )
             for _, position, kind, arrival, portion, label, salt, digest, body, raw in found
+        ]
+
+    def consents(self, release: bytes) -> list[bytes]:
+        """The grant documents on which leaves of a release rest."""
+        return [
+            bytes(document) for (document,) in self._session.all(_CONSENTS, release=self._number(release))
         ]
 
     def leaf_hashes(self, release: bytes) -> bytes:
@@ -240,7 +284,19 @@ class ReleaseRows:
         carried = {
             arrival for (arrival,) in self._session.all(_CARRIED, arrivals=arrivals, recipient=recipient)
         }
-        return {self._heads.id(row) for row in rows if row.arrival in carried}
+        back: dict[str, list[tuple[int | None, bytes]]] = {}
+        for name, version, sha256 in self._session.all(_TAKEN_BACK, ids=json.dumps(list(ids))):
+            back.setdefault(name, []).append((version, sha256))
+        granted = set()
+        for row in rows:
+            id = self._heads.id(row)
+            taken = any(
+                version in (None, row.version) and sha256 in (b"", row.sha256)
+                for version, sha256 in back.get(id, ())
+            )
+            if row.arrival in carried and not taken:
+                granted.add(id)
+        return granted
 
 
 def _release(document: bytes) -> Release:

@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from simpul.errors import HomeDamaged, HomeIncompatible
 from simpul.storage import tables as t
+from simpul.storage import tables_recall  # noqa: F401  (its tables stand on the same metadata)
 from simpul.storage.connection import Connection
 
 PROGRAM: Final = 1
@@ -27,7 +28,7 @@ PROGRAM: Final = 1
 COMPATIBILITY: Final = 1
 """What a database of the newest revision asks of a program."""
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """Revisions of the tables that this program knows, oldest first; the files in `migrations/versions`."""
 
 HASH_KEY_BYTES: Final = 32

@@ -6,6 +6,10 @@
 What remains is read in chunks of heads and checked against the rest of the query and the audience. A word or value in
 a portion that is not permitted does not count, and an object whose own label is not permitted does not exist. Memory
 does not grow with what is stored: streams are read as they are asked for.
+
+A filter must not make a search slow, whoever asks. Where much is permitted, it stands among the next matches: a word's
+or a type's are read with their heads until enough do. Where that fails, the labels are asked how much is permitted: of
+little, each object is looked at; of more, the database passes over the others.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -32,6 +37,9 @@ _CHUNK: Final = 250
 _NEAR: Final = 4
 """How many times as many heads as are wanted are looked through before the index by label is asked."""
 
+_FEW: Final = 1500
+"""How many permitted objects are looked at one by one, rather than all that bear a word or are of a type."""
+
 _PORTION: Final = (1 << t.PORTION_BITS) - 1
 _BEFORE_ALL: Final = 0
 _AFTER_ALL: Final = (1 << 62) >> t.PORTION_BITS
@@ -44,6 +52,39 @@ _WORDS_UP: Final = Statement(
     "SELECT rowid, CASE WHEN :texts THEN text END FROM words"
     " WHERE words MATCH :match AND rowid > :low AND rowid < :high ORDER BY rowid"
 )
+_OF_WORD: Final = (
+    "SELECT head.*, words.rowid FROM words CROSS JOIN head ON head.arrival = words.rowid >> {bits}"
+    " WHERE words MATCH :match AND words.rowid > :low AND words.rowid < :high{permitted}"
+    " ORDER BY words.rowid{down} LIMIT :most"
+)
+_OF_TYPE: Final = (
+    "SELECT *, arrival << {bits} FROM head WHERE type = :type AND arrival > :low >> {bits}"
+    " AND arrival < (:high + {portion}) >> {bits}{permitted} ORDER BY arrival{down} LIMIT :most"
+)
+_PERMITTED: Final = " AND head.label IN (SELECT value FROM json_each(:labels))"
+
+
+def _statements(text: str) -> dict[tuple[bool, bool], Statement]:
+    """A statement by (newest first, filtered by the database)."""
+    return {
+        (down, filtered): Statement(
+            text.format(
+                bits=t.PORTION_BITS,
+                portion=_PORTION,
+                permitted=_PERMITTED if filtered else "",
+                down=" DESC" if down else "",
+            )
+        )
+        for down in (False, True)
+        for filtered in (False, True)
+    }
+
+
+_HEADS_OF_WORD: Final = _statements(_OF_WORD)
+_HEADS_OF_TYPE: Final = _statements(_OF_TYPE)
+_TEXTS: Final = Statement("SELECT rowid, text FROM words WHERE rowid >= :low AND rowid <= :high")
+_ANY_PORTION: Final = Statement("SELECT 1 FROM portion LIMIT 1")
+_LABEL: Final = HeadRow._fields.index("label")
 _PORTION_LABELS: Final = Statement(
     "SELECT arrival, number, label, markings FROM portion WHERE arrival = :arrival ORDER BY number"
 )
@@ -72,20 +113,17 @@ _OF_LABEL_UP: Final = Statement(
     "SELECT arrival FROM head WHERE label = :label AND arrival > :low AND arrival <= :high"
     " ORDER BY arrival LIMIT :most"
 )
-_OF_TYPE_DOWN: Final = Statement(
-    "SELECT * FROM head WHERE type = :type AND arrival > :low AND arrival < :high"
-    " ORDER BY arrival DESC LIMIT :most"
-)
-_OF_TYPE_UP: Final = Statement(
-    "SELECT * FROM head WHERE type = :type AND arrival > :low AND arrival < :high ORDER BY arrival LIMIT :most"
-)
-_COUNT: Final = (
-    "SELECT count(*) FROM head WHERE (:labels IS NULL OR label IN (SELECT value FROM json_each(:labels)))"
+_OF_QUERY: Final = (
+    " (:labels IS NULL OR label IN (SELECT value FROM json_each(:labels)))"
     " AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))"
     " AND (:originators IS NULL OR originator IN (SELECT value FROM json_each(:originators)))"
     " AND (:since IS NULL OR arrived >= :since)"
 )
-_COUNT_ALL: Final = Statement(_COUNT)
+_COUNT_ALL: Final = Statement(f"SELECT count(*) FROM head WHERE{_OF_QUERY}")  # noqa: S608
+_COUNT_WITH_WORDS: Final = Statement(
+    f"SELECT count(*) FROM words CROSS JOIN head ON head.arrival = words.rowid >> {t.PORTION_BITS}"  # noqa: S608
+    f" WHERE words MATCH :match AND{_OF_QUERY}"
+)
 _COUNT_BEARERS: Final = Statement(
     "SELECT coalesce(sum(bearers), 0) FROM label"
     " WHERE :labels IS NULL OR number IN (SELECT value FROM json_each(:labels))"
@@ -150,6 +188,8 @@ class Search:
         query = self._query
         if not (query.words or query.values or query.ids):
             return self._count_heads()
+        if self._match and not self._session.one(_ANY_PORTION):
+            return self._counted(_COUNT_WITH_WORDS, match=self._match)
         counted = 0
         arrivals = self._arrivals(newest_first=True, low=_BEFORE_ALL, high=_AFTER_ALL)
         while some := list(islice(arrivals, _CHUNK)):
@@ -162,12 +202,20 @@ class Search:
     def _chunks(self, *, newest_first: bool, low: int, high: int, chunk: int) -> Iterator[list[HeadRow]]:
         query = self._query
         if query.words or query.values or query.ids:
-            arrivals = self._arrivals(newest_first=newest_first, low=low, high=high)
-            while some := list(islice(arrivals, chunk)):
-                rows = self._heads.rows(some)
-                yield rows[::-1] if newest_first else rows
+            if self._match:
+                yield from self._once(self._matching(newest_first, low, high, chunk))
+            elif query.words and self._are_few():
+                yield from self._few(newest_first, low, high, chunk)
+            else:
+                arrivals = self._arrivals(newest_first=newest_first, low=low, high=high)
+                while some := list(islice(arrivals, chunk)):
+                    rows = self._heads.rows(some)
+                    yield rows[::-1] if newest_first else rows
             return
-        read = self._by_label if self._permitted is not None else self._by_type if query.types else self._all
+        if query.types:
+            yield from self._matching(newest_first, low, high, chunk)
+            return
+        read = self._all if self._permitted is None else self._by_label
         while rows := read(newest_first, low, high, chunk):
             yield rows
             low, high = (low, rows[-1].arrival) if newest_first else (rows[-1].arrival, high)
@@ -176,14 +224,106 @@ class Search:
         statement = _ALL_DOWN if newest_first else _ALL_UP
         return [HeadRow(*row) for row in self._session.all(statement, low=low, high=high, most=most)]
 
-    def _by_type(self, newest_first: bool, low: int, high: int, most: int) -> list[HeadRow]:  # noqa: FBT001
-        """The next `most` heads of the types asked for, through their index."""
-        statement = _OF_TYPE_DOWN if newest_first else _OF_TYPE_UP
-        streams = [
-            self._session.all(statement, type=type, low=low, high=high, most=most) for type in self._types
+    @staticmethod
+    def _once(chunks: Iterator[list[HeadRow]]) -> Iterator[list[HeadRow]]:
+        """Each head once, though several of its portions bear the word: they follow each other."""
+        last = None
+        for rows in chunks:
+            new = list({row.arrival: row for row in rows if row.arrival != last}.values())
+            last = new[-1].arrival if new else last
+            yield new
+
+    # -- words asked for as one, or types: matches with their heads --------------------------------------------------------
+
+    def _matching(self, newest_first: bool, low: int, high: int, chunk: int) -> Iterator[list[HeadRow]]:  # noqa: FBT001
+        """Heads that bear the words or are of the types: first as they come, then as few of the others as can be."""
+        bounds = (low << t.PORTION_BITS) | _PORTION, high << t.PORTION_BITS
+        looked = found = 0
+        most = chunk if self._permitted is None else chunk + chunk // 12
+        filtered = False
+        while True:
+            rows, place = self._read(newest_first, *bounds, most, filtered=filtered)
+            yield rows
+            if place is None:
+                return
+            bounds = (bounds[0], place) if newest_first else (place, bounds[1])
+            looked, found = looked + most, found + len(rows)
+            most = _likely(chunk, looked, found)
+            if self._permitted is not None and not filtered and looked >= _NEAR * chunk and found < chunk:
+                if self._are_few():
+                    arrival = place >> t.PORTION_BITS
+                    low, high = (low, arrival + 1) if newest_first else (arrival - 1, high)
+                    yield from self._few(newest_first, low, high, chunk)
+                    return
+                filtered = True
+
+    def _read(
+        self,
+        newest_first: bool,  # noqa: FBT001
+        low: int,
+        high: int,
+        most: int,
+        *,
+        filtered: bool,
+    ) -> tuple[list[HeadRow], int | None]:
+        """What fits of the next `most` between two places, and the last place looked at, or None at the end."""
+        values = {"low": low, "high": high, "most": most} | ({"labels": self._labels} if filtered else {})
+        if self._words:
+            statement = _HEADS_OF_WORD[newest_first, filtered]
+            found = self._session.all(statement, match=self._match, **values)
+        else:
+            statement = _HEADS_OF_TYPE[newest_first, filtered]
+            streams = [self._session.all(statement, type=type, **values) for type in self._types]
+            merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, reverse=newest_first)
+            found = list(islice(merged, most))
+        permitted = self._permitted
+        fitting = [
+            HeadRow(*row[:-1])
+            for row in found
+            if (permitted is None or row[_LABEL] in permitted)
+            and (not row[-1] & _PORTION or self._portion_permitted(row[-1]))
         ]
-        merged = heapq.merge(*streams, reverse=newest_first)
-        return [HeadRow(*row) for row in islice(merged, most)]
+        return fitting, found[-1][-1] if len(found) == most else None
+
+    @cached_property
+    def _match(self) -> str:
+        """All words as one question to the index, where its answer is exact; else empty.
+
+        The index knows portions and not objects: it may be asked for several words at once only where no object has
+        portions, for else two of them may stand in two portions of one object.
+        """
+        alone = all(word.is_token for word in self._words) and not (self._query.values or self._query.ids)
+        if not alone or (len(self._words) > 1 and self._session.one(_ANY_PORTION)):
+            return ""
+        return " ".join(word.match for word in self._words)
+
+    @cached_property
+    def _labels(self) -> str:
+        return json.dumps(sorted(self._permitted or ()))
+
+    def _are_few(self) -> bool:
+        """Whether so little is permitted that each object can be looked at."""
+        if self._permitted is None:
+            return False
+        row = self._session.one(_COUNT_BEARERS, labels=self._labels)
+        return row is not None and int(row[0]) <= _FEW
+
+    def _few(self, newest_first: bool, low: int, high: int, chunk: int) -> Iterator[list[HeadRow]]:  # noqa: FBT001
+        """Every permitted head in whose permitted portions all words stand; values and ids are looked up."""
+        while rows := self._by_label(newest_first, low, high, chunk):
+            yield [row for row in rows if self._fits_head(row) and self._bears_all(row)]
+            low, high = (low, rows[-1].arrival) if newest_first else (rows[-1].arrival, high)
+
+    def _bears_all(self, row: HeadRow) -> bool:
+        low = row.arrival << t.PORTION_BITS
+        texts = [
+            text
+            for place, text in self._session.all(_TEXTS, low=low, high=low | _PORTION)
+            if self._portion_permitted(place)
+        ]
+        if not all(any(word.stands_in(text) for text in texts) for word in self._words):
+            return False
+        return not (self._query.values or self._query.ids) or self._has_every(row.arrival)
 
     def _by_label(self, newest_first: bool, low: int, high: int, most: int) -> list[HeadRow]:  # noqa: FBT001
         """The next `most` heads under permitted labels.
@@ -301,22 +441,29 @@ class Search:
         query = self._query
         if not (query.words or query.values):
             return True  # of the same id, so the ids fit too
+        return self._has_every(arrival)
+
+    def _has_every(self, arrival: int) -> bool:
         low, high = arrival - 1, arrival + 1
         return arrival in set(self._arrivals(newest_first=True, low=low, high=high))
 
     def _count_heads(self) -> int:
         query = self._query
-        labels = None if self._permitted is None else json.dumps(sorted(self._permitted))
-        if not (query.types or query.originators or query.since is not None):
-            row = self._session.one(_COUNT_BEARERS, labels=labels)
-        else:
-            row = self._session.one(
-                _COUNT_ALL,
-                labels=labels,
-                types=json.dumps(sorted(self._types)) if query.types else None,
-                originators=json.dumps(sorted(self._originators)) if query.originators else None,
-                since=query.since,
-            )
+        if query.types or query.originators or query.since is not None:
+            return self._counted(_COUNT_ALL)
+        row = self._session.one(_COUNT_BEARERS, labels=None if self._permitted is None else self._labels)
+        return int(row[0]) if row else 0
+
+    def _counted(self, statement: Statement, **values: Any) -> int:
+        query = self._query
+        row = self._session.one(
+            statement,
+            labels=None if self._permitted is None else self._labels,
+            types=json.dumps(sorted(self._types)) if query.types else None,
+            originators=json.dumps(sorted(self._originators)) if query.originators else None,
+            since=query.since,
+            **values,
+        )
         return int(row[0]) if row else 0
 
 
@@ -330,7 +477,12 @@ class _Word:
     def __init__(self, word: str) -> None:
         self.tokens = _tokens(word)
         self.is_phrase = len(self.tokens) > 1
+        self.is_token = len(self.tokens) == 1
         self.match = " ".join(f'"{token}"' for token in self.tokens)
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text holds it; the same question asked without the index."""
+        return bool(self.tokens) and set(self.tokens) <= set(_tokens(text)) and self.holds(text)
 
     def holds(self, text: str | None) -> bool:
         """Whether the tokens stand in this text one after the other."""
@@ -339,6 +491,12 @@ class _Word:
         found = _tokens(text or "")
         span = len(self.tokens)
         return any(found[at : at + span] == self.tokens for at in range(len(found) - span + 1))
+
+
+def _likely(wanted: int, looked: int, found: int) -> int:
+    """How many more to look at so that, as things went so far, what is wanted is likely found."""
+    rest = max(wanted - found, wanted // 8)
+    return max(8, min(_NEAR * wanted, rest * looked * 9 // (8 * max(found, 1))))
 
 
 def _tokens(text: str) -> list[str]:

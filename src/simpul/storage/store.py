@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from simpul.errors import HomeBusy, InputFault, NotFound, StorageFull
-from simpul.ports import Directory, Jobs, Journal, Mail, Objects, Products, Unit
+from simpul.ports import Directory, Jobs, Journal, Mail, Objects, Products, Recalls, Unit
 from simpul.storage import lookup, schema
 from simpul.storage.connection import WRITER_CACHE_KIB, Connection, Session, connect
 from simpul.storage.directory import DirectoryRows
@@ -30,6 +30,7 @@ from simpul.storage.journal import JournalRows
 from simpul.storage.lookup import Lookup
 from simpul.storage.objects import ObjectRows
 from simpul.storage.products import ProductRows
+from simpul.storage.recalls import RecallRows
 
 _IDLE_READERS: Final = 3
 _PATIENCE_SECONDS: Final = 0.02
@@ -48,15 +49,19 @@ class RowUnit:
     directory: Directory
     journal: Journal
     jobs: Jobs
+    recalls: Recalls
 
     def __init__(self, session: Session, interning: Interning, hash_key: bytes) -> None:
-        objects = ObjectRows(session, interning, Lookup(session, hash_key), hash_key)
+        lookup = Lookup(session, hash_key)
+        objects = ObjectRows(session, interning, lookup, hash_key)
+        mail = MailRows(session, interning, objects)
         self.objects = objects
         self.products = ProductRows(session, interning, objects)
-        self.mail = MailRows(session, interning, objects)
+        self.mail = mail
         self.directory = DirectoryRows(session, interning)
         self.journal = JournalRows(session, interning)
         self.jobs = JobRows(session)
+        self.recalls = RecallRows(session, interning, objects, mail, lookup)
 
 
 class SqliteStore:

@@ -42,12 +42,25 @@ def _text(name: str, **more: Any) -> Column[str]:
     return Column(name, Text, nullable=False, **more)
 
 
-def _blob(name: str, **more: Any) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=more.pop("nullable", False), **more)
+def _blob(name: str, *rest: Any, **more: Any) -> Column[bytes]:
+    return Column(name, LargeBinary, *rest, nullable=more.pop("nullable", False), **more)
 
 
 def _number(name: str = "number") -> Column[int]:
     return Column(name, Integer, primary_key=True)
+
+
+def _proof() -> list[Column[Any]]:
+    """The columns of a proof (`domain.releases.Proof`): `consent` (the grant) is empty where there is none; paths are concatenated."""
+    return [
+        _blob("manifest", ForeignKey("attached.sha256")),
+        _int("kind"),
+        _int("leaf"),
+        _blob("salt"),
+        _blob("label"),
+        _blob("path"),
+        _blob("consent"),
+    ]
 
 
 # Who and what this file is: its realm, the compatibility number, the key of its hashes.
@@ -57,15 +70,18 @@ identity: Final = Table("identity", metadata, _text("name", primary_key=True), _
 party: Final = Table("party", metadata, _number(), _text("fingerprint", unique=True))
 object_type: Final = Table("object_type", metadata, _number(), _text("name", unique=True))
 markings: Final = Table("markings", metadata, _number(), _text("refs", unique=True))
-# `bearers` counts objects under the label, `portions` further portions: a count never walks the objects.
+# A label of one originator: who may see what bears it is one answer. `bearers` counts objects under it, `portions`
+# further portions: a count never walks the objects.
 label: Final = Table(
     "label",
     metadata,
     _number(),
-    _blob("hash", unique=True),
+    _blob("hash"),
+    _int("originator"),
     _blob("canonical"),
     _int("bearers"),
     _int("portions"),
+    UniqueConstraint("hash", "originator"),
 )
 
 # -- objects -------------------------------------------------------------------------------------------------
@@ -171,6 +187,16 @@ release_leaf: Final = Table(
     _blob("hash"),
     _blob("body", nullable=True),
     Index("release_leaf_by_object", "arrival", "release", sqlite_where=sql("arrival IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+# Signed documents of others that go, or came, with what is passed on; named by the SHA-256 of their bytes.
+attached: Final = Table("attached", metadata, _blob("sha256", primary_key=True), _blob("document"))
+release_proof: Final = Table(
+    "release_proof",
+    metadata,
+    _int("release", ForeignKey("release.number"), primary_key=True),
+    _int("position", primary_key=True),
+    *_proof(),
     sqlite_with_rowid=False,
 )
 approval: Final = Table(
@@ -317,6 +343,7 @@ inbox_part: Final = Table(
     metadata,
     _int("inbox", ForeignKey("inbox.number"), primary_key=True),
     _int("part", primary_key=True),
+    _int("start"),
     _blob("path"),
 )
 inbox_leaf: Final = Table(
@@ -324,8 +351,21 @@ inbox_leaf: Final = Table(
     metadata,
     _int("inbox", ForeignKey("inbox.number"), primary_key=True),
     _int("position", primary_key=True),
+    _int("part"),
+    _int("kind"),
     _blob("salt"),
+    _blob("label"),
+    _blob("hash"),
     _int("arrival", nullable=True),
+    Index("inbox_leaf_by_object", "arrival", sqlite_where=sql("arrival IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+inbox_proof: Final = Table(
+    "inbox_proof",
+    metadata,
+    _int("inbox", ForeignKey("inbox.number"), primary_key=True),
+    _int("position", primary_key=True),
+    *_proof(),
     sqlite_with_rowid=False,
 )
 quarantined: Final = Table(
@@ -494,6 +534,9 @@ job: Final = Table(
     Index("job_by_time", "run_at"),
 )
 
+AUTOMERGE: Final = 8
+"""Segments of one level at which the full text begins to merge them."""
+
 WORDS: Final = (
     # It owns its text, because a contentless index keeps deleted words (measured); without positions, because they
     # cost a third of an import: a phrase is checked against the text.
@@ -504,7 +547,7 @@ WORDS: Final = (
     "INSERT INTO words(words, rank) VALUES ('secure-delete', 1)",
     # Segments are merged later than by default, since merging is the part of an import that grows with what is stored;
     # in exchange a search reads more of them.
-    "INSERT INTO words(words, rank) VALUES ('automerge', 8)",
+    "INSERT INTO words(words, rank) VALUES ('automerge', N)".replace("N)", f"{AUTOMERGE})"),
     "INSERT INTO words(words, rank) VALUES ('crisismerge', 32)",
 )
 

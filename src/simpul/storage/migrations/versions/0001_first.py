@@ -124,12 +124,12 @@ STATEMENTS: Final = (
     """
     CREATE TABLE label (
         number INTEGER NOT NULL,
-        hash BLOB NOT NULL,
+        hash BLOB NOT NULL, originator INTEGER NOT NULL,
         canonical BLOB NOT NULL,
         bearers INTEGER NOT NULL,
         portions INTEGER NOT NULL,
         PRIMARY KEY (number),
-        UNIQUE (hash)
+        UNIQUE (hash, originator)
     )
     """,
     """
@@ -513,20 +513,20 @@ STATEMENTS: Final = (
     """,
     """
     CREATE TABLE inbox_leaf (
-        inbox INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        salt BLOB NOT NULL,
+        inbox INTEGER NOT NULL, position INTEGER NOT NULL, part INTEGER NOT NULL, kind INTEGER NOT NULL,
+        salt BLOB NOT NULL, label BLOB NOT NULL, hash BLOB NOT NULL,
         arrival INTEGER,
         PRIMARY KEY (inbox, position),
         FOREIGN KEY(inbox) REFERENCES inbox (number)
     )
      WITHOUT ROWID
     """,
+    "CREATE INDEX inbox_leaf_by_object ON inbox_leaf (arrival) WHERE arrival IS NOT NULL",
     """
     CREATE TABLE inbox_part (
         inbox INTEGER NOT NULL,
         part INTEGER NOT NULL,
-        path BLOB NOT NULL,
+        start INTEGER NOT NULL, path BLOB NOT NULL,
         PRIMARY KEY (inbox, part),
         FOREIGN KEY(inbox) REFERENCES inbox (number)
     )
