@@ -23,7 +23,10 @@ NAMES: Final = {
     "flash": "benchmarks.flash",
     "idle": "benchmarks.idle",
     "decide": "benchmarks.decide",
+    "search-filter": "benchmarks.search_filter",
+    "preview": "benchmarks.previewing",
     "growth": "benchmarks.growth",
+    "recall": "benchmarks.recall",
 }
 """Each module has `DEFAULT_N` and `run(folder, n, part, say) -> Result`."""
 

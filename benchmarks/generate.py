@@ -88,7 +88,7 @@ def id_of(index: int, seed: int = SEED) -> str:
     if index == 0:
         return AUTHOR
     if kind == "ipv4-addr":
-        return _observable_id(kind, f'{{"value":"{_address(index)}"}}')
+        return _observable_id(kind, f'{{"value":"{address(index)}"}}')
     if kind == "domain-name":
         return _observable_id(kind, f'{{"value":"{_domain(index, seed)}"}}')
     if kind == "file":
@@ -116,7 +116,7 @@ def _head(index: int, seed: int) -> str:
 def _indicator(index: int, seed: int, draw: Random) -> str:
     target = index // 20 * 20
     patterns = (
-        f"[ipv4-addr:value = '{_address(target + 20 * draw.randrange(3))}']",
+        f"[ipv4-addr:value = '{address(target + 20 * draw.randrange(3))}']",
         f"[domain-name:value = '{_domain(target + draw.choice((1, 11)), seed)}']",
         f"[file:hashes.'SHA-256' = '{_file(target + draw.choice((2, 12)), seed)[1]}']",
         f"[url:value = 'https://{_domain(index, seed)}/{draw.choice(WORDS)}/{index}']",
@@ -173,7 +173,7 @@ def _relationship(index: int, seed: int, draw: Random) -> str:
 
 def _ipv4(index: int, seed: int, _draw: Random) -> str:
     return (
-        f'{{"type":"ipv4-addr","spec_version":"2.1","id":"{id_of(index, seed)}","value":"{_address(index)}"}}'
+        f'{{"type":"ipv4-addr","spec_version":"2.1","id":"{id_of(index, seed)}","value":"{address(index)}"}}'
     )
 
 
@@ -203,7 +203,8 @@ _MAKERS: Final[dict[str, Callable[[int, int, Random], str]]] = {
 }
 
 
-def _address(index: int) -> str:
+def address(index: int) -> str:
+    """The address of observable `index`, which is a multiple of 20."""
     place = index // 20
     return f"198.{18 + (place >> 16 & 1)}.{place >> 8 & 255}.{place & 255}"
 

@@ -16,7 +16,15 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import deciding_tasks, generate, peers, releasing_tasks
+from benchmarks import (
+    deciding_tasks,
+    generate,
+    peers,
+    previewing_tasks,
+    recalling_tasks,
+    releasing_tasks,
+    searching_tasks,
+)
 from simpul.app import open_node
 from simpul.services.importing import import_bundle
 from simpul.services.node import Node
@@ -129,6 +137,9 @@ TASKS = (
     read_settings,
     *releasing_tasks.TASKS,
     *deciding_tasks.TASKS,
+    *searching_tasks.TASKS,
+    *previewing_tasks.TASKS,
+    *recalling_tasks.TASKS,
 )
 
 if __name__ == "__main__":

@@ -13,6 +13,16 @@ from simpul.cli.output import instant, table
 
 if TYPE_CHECKING:
     from simpul.services.reading import Shown
+    from simpul.services.seeing import Asker
+
+
+def _seen_by(command: Any) -> Any:
+    """The two options by which an officer looks at the store as a party would be allowed to see it."""
+    purpose = click.option("--purpose", metavar="X", help="With --for: for this purpose.")
+    party = click.option(
+        "--for", "party", metavar="P", help="Only what this party may see, as it may see it."
+    )
+    return party(purpose(command))
 
 
 @click.command("show", cls=Command, short_help="Show one object.")
@@ -21,25 +31,39 @@ if TYPE_CHECKING:
 @click.option("--from", "originator", metavar="P", help="This originator's only.")
 @click.option("--raw", is_flag=True, help="Write the stored bytes and nothing else.")
 @click.option("--original", is_flag=True, help="Write the bytes that it was converted from and nothing else.")
+@_seen_by
 @framed
 def show(
-    call: Call, wanted: str, modified: str | None, originator: str | None, raw: bool, original: bool
+    call: Call,
+    wanted: str,
+    modified: str | None,
+    originator: str | None,
+    raw: bool,
+    original: bool,
+    party: str | None,
+    purpose: str | None,
 ) -> None:
     """Show every stored version and rendition of an object, with label and reasons; or its exact bytes with --raw.
 
     What came as STIX 2.0 is stored as STIX 2.1 with the original kept beside it: --original writes that.
     Where several fit, --raw and --original list the candidates and fail: narrow with --modified and --from.
+    With --for it is shown as that party would get it; what it may not see is not there.
     """
     from simpul.services.reading import find, original_bytes, raw_bytes
 
     if raw and original:
         raise click.UsageError("--raw and --original are two different bytes: ask for one")
+    if original and party is not None:
+        raise click.UsageError("the bytes that an object was converted from go to nobody: leave out --for")
+    asker = _asker(party, purpose)
     with opened(call) as node:
-        if raw or original:
-            bytes_of = raw_bytes if raw else original_bytes
-            call.output.raw(bytes_of(node, wanted, modified=modified, originator=originator))
+        if original:
+            call.output.raw(original_bytes(node, wanted, modified=modified, originator=originator))
             return
-        found = find(node, wanted, modified=modified, originator=originator)
+        if raw:
+            call.output.raw(raw_bytes(node, wanted, modified=modified, originator=originator, asker=asker))
+            return
+        found = find(node, wanted, modified=modified, originator=originator, asker=asker)
     call.output.document(
         [_document(s) for s in found], human=lambda: [line for s in found for line in _lines(s)]
     )
@@ -54,14 +78,38 @@ def show(
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The bundle to write."
 )
+@_seen_by
 @framed
-def export(call: Call, query: str | None, latest: bool, labels: bool, out: Path) -> None:
-    """Write a STIX bundle whose objects are the stored bytes: every version and rendition, unless --latest."""
+def export(
+    call: Call,
+    query: str | None,
+    latest: bool,
+    labels: bool,
+    out: Path,
+    party: str | None,
+    purpose: str | None,
+) -> None:
+    """Write a STIX bundle whose objects are the stored bytes: every version and rendition, unless --latest.
+
+    What its originator forbids to leave this node is left out and counted by clause. Whom to name for the rest stands
+    in FILE.attribution.txt or, with --labels, in the markings. With --for the bundle holds what one release of all
+    that fits would carry to that party, in the very bytes.
+    """
     from simpul.services.exporting import export_bundle
 
     with opened(call) as node:
-        count = export_bundle(node, out, query=query, latest=latest, labels=labels)
-    call.output.document({"objects": count, "out": str(out)})
+        made = export_bundle(
+            node, out, query=query, latest=latest, labels=labels, asker=_asker(party, purpose)
+        )
+    call.output.document(
+        {"objects": made.objects, "out": out, "withheld": made.withheld, "attribution": made.notice},
+        human=lambda: [
+            f"objects  {made.objects}",
+            f"out      {out}",
+            *(f"withheld {row.count} by {row.clause}" for row in made.withheld),
+            *([f"naming   {made.notice}"] if made.notice else []),
+        ],
+    )
 
 
 @click.command("search", cls=Command, short_help="Find objects and portions by words and values.")
@@ -70,16 +118,28 @@ def export(call: Call, query: str | None, latest: bool, labels: bool, out: Path)
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many."
 )
 @click.option("--after", metavar="CURSOR", help="Go on from an earlier answer's `next`.")
+@_seen_by
 @framed
-def search(call: Call, query: tuple[str, ...], limit: int, after: str | None) -> None:
+def search(
+    call: Call,
+    query: tuple[str, ...],
+    limit: int,
+    after: str | None,
+    party: str | None,
+    purpose: str | None,
+) -> None:
     """Find objects. Q is words and `type: id: value: from: since:` terms; all must hold.
 
     For example: type:indicator value:203.0.113.0/24 from:arunika since:30d
+
+    With --for, words and values count only where that party may see them.
     """
     from simpul.services.reading import search as look
 
     with opened(call) as node:
-        found, following, total = look(node, " ".join(query), limit=limit, after=after)
+        found, following, total = look(
+            node, " ".join(query), limit=limit, after=after, asker=_asker(party, purpose)
+        )
     call.output.document(
         {"objects": [_document(s) for s in found], "total": total, "next": following},
         human=lambda: [
@@ -139,6 +199,14 @@ def status(call: Call) -> None:
     call.output.document(document)
 
 
+def _asker(party: str | None, purpose: str | None) -> Asker:
+    from simpul.services.seeing import Asker
+
+    if purpose is not None and party is None:
+        raise click.UsageError("--purpose goes with --for")
+    return Asker(party=party, purpose=purpose)
+
+
 def _document(shown: Shown) -> dict[str, Any]:
     return {
         "id": shown.id,
@@ -150,6 +218,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "arrived": instant(shown.arrived),
         "revoked": shown.revoked,
         "label": list(shown.label),
+        "handle_as": [one.document() for one in shown.handle_as],
         "title": shown.title,
         "converted": shown.converted,
     }
@@ -163,6 +232,7 @@ def _lines(shown: Shown) -> list[str]:
         f"  arrived    {instant(shown.arrived)} from {shown.source_name}",
         f"  rendition  {shown.sha256.hex()}",
         *(f"  label      {line}" for line in shown.label),
+        *(f"  handle as  {each.words}" for each in shown.handle_as),
         *_conversion(shown),
     ]
 

@@ -22,15 +22,21 @@ from simpul.domain.products import Product
 from simpul.domain.queries import EVERYTHING, HOME
 from simpul.domain.releases import Release
 from simpul.errors import Ambiguous, NotFound
-from simpul.ports import Original, StoredHead, Unit
+from simpul.ports import Original, Unit
+from simpul.protocol.documents import parse_document
+from simpul.protocol.labels import from_wire
 from simpul.protocol.mailboxes import public_key
+from simpul.protocol.manifest import decode_manifest
 from simpul.protocol.payloads import FeedbackReport, NotUnderstoodNotice, decode_payload
 from simpul.services.auditing import INCARNATION, record, restored
 from simpul.services.evidence import counted, holds
 from simpul.services.following import OPENED, fates, tell_originator
+from simpul.services.handling import HandleAs, Handling
+from simpul.services.healing import unreplayed
 from simpul.services.node import Node
 from simpul.services.quarantining import REFUSED_BY
-from simpul.services.querying import heads_of, names_of, party_of, query_of
+from simpul.services.querying import names_of, not_stored, party_of, query_of
+from simpul.services.seeing import OURSELVES, Asker, Seen, Sight, asked_sight
 from simpul.services.times import SKEW, microseconds, rfc3339, version_text
 
 
@@ -48,7 +54,8 @@ class Conversion(Struct, frozen=True, kw_only=True):
 class Shown(Struct, frozen=True, kw_only=True):
     """One stored rendition for people.
 
-    `label` has one line a portion; `title` is the object's name, if it has one; `converted` says what it was made from.
+    `label` has one line a portion, `handle_as` what its foreign levels mean here; `title` is the object's name, if it
+    has one; `converted` says what it was made from.
     """
 
     id: str
@@ -62,26 +69,39 @@ class Shown(Struct, frozen=True, kw_only=True):
     arrived: int
     revoked: bool
     label: tuple[str, ...]
+    handle_as: tuple[Handling, ...]
     title: str
     converted: Conversion | None
 
 
-def find(node: Node, id: str, *, modified: str | None, originator: str | None) -> list[Shown]:
-    """Every stored version and rendition of an id that fits, newest version first. Raises `NotFound`."""
-    with node.store.read() as unit:
-        names = names_of(unit)
-        return [_shown(unit, head, names) for head in _heads(unit, id, modified, originator)]
-
-
-def raw_bytes(node: Node, id: str, *, modified: str | None, originator: str | None) -> bytes:
-    """The stored bytes of the one rendition that fits.
+def find(
+    node: Node, id: str, *, modified: str | None, originator: str | None, asker: Asker = OURSELVES
+) -> list[Shown]:
+    """Every stored version and rendition of an id that fits and the asker may see, newest version first.
 
     Raises:
-        NotFound: none fits.
+        NotFound: there is none, or none that the asker may see: the two are one.
+    """
+    with node.store.read() as unit:
+        sight = asked_sight(unit, node, asker)
+        names, table = names_of(unit), HandleAs(unit, node)
+        return [
+            _shown(unit, node, sight, each, names, table)
+            for each in _seen(unit, sight, id, modified, originator)
+        ]
+
+
+def raw_bytes(
+    node: Node, id: str, *, modified: str | None, originator: str | None, asker: Asker = OURSELVES
+) -> bytes:
+    """The bytes of the one rendition that fits: as stored, or as they would go to a party that may not see all.
+
+    Raises:
+        NotFound: none fits, or none that the asker may see.
         Ambiguous: several fit; each candidate line says what to narrow by.
     """
     with node.store.read() as unit:
-        return unit.objects.raw(HOME, _only(unit, id, modified, originator).key)
+        return _only(unit, asked_sight(unit, node, asker), id, modified, originator).raw
 
 
 def original_bytes(node: Node, id: str, *, modified: str | None, originator: str | None) -> bytes:
@@ -92,7 +112,7 @@ def original_bytes(node: Node, id: str, *, modified: str | None, originator: str
         Ambiguous: as `raw_bytes`.
     """
     with node.store.read() as unit:
-        original = unit.objects.original(HOME, _only(unit, id, modified, originator).key)
+        original = unit.objects.original(HOME, _only(unit, Sight(unit), id, modified, originator).head.key)
     if original is None:
         raise NotFound(
             f"{id} is stored as it came: nothing was converted", input=id, do="use --raw for its bytes"
@@ -100,51 +120,61 @@ def original_bytes(node: Node, id: str, *, modified: str | None, originator: str
     return original.raw
 
 
-def _only(unit: Unit, id: str, modified: str | None, originator: str | None) -> StoredHead:
-    heads = _heads(unit, id, modified, originator)
-    if len(heads) > 1:
+def _only(unit: Unit, sight: Sight, id: str, modified: str | None, originator: str | None) -> Seen:
+    seen = _seen(unit, sight, id, modified, originator)
+    if len(seen) > 1:
         names = names_of(unit)
         raise Ambiguous(
-            f"{len(heads)} versions or renditions of {id} are stored",
-            candidates=[_candidate(head, names) for head in heads],
+            f"{len(seen)} versions or renditions of {id} are stored",
+            candidates=[_candidate(each, names) for each in seen],
             input=id,
             do="narrow with --modified and --from",
         )
-    return heads[0]
+    return seen[0]
 
 
-def _heads(unit: Unit, id: str, modified: str | None, originator: str | None) -> list[StoredHead]:
+def _seen(unit: Unit, sight: Sight, id: str, modified: str | None, originator: str | None) -> list[Seen]:
     version = None if modified is None else _version(modified)
     party = None if originator is None else party_of(unit, originator).fingerprint
-    return heads_of(unit, id, version=version, originator=party)
+    heads = unit.objects.find(sight.audience, id, version=version, originator=party)
+    seen = list(sight.seen(heads))
+    if not seen:
+        raise not_stored(id)
+    return seen
 
 
 def _version(text: str) -> int:
     return NO_VERSION if text == "none" else microseconds(text, input="--modified")
 
 
-def _candidate(head: StoredHead, names: dict[str, str]) -> str:
-    party = head.key.originator
-    version = version_text(head.key.version) or "none"
-    return f"--from {names.get(party, party)} --modified {version} (sha256 {head.key.sha256.hex()})"
+def _candidate(seen: Seen, names: dict[str, str]) -> str:
+    party = seen.head.key.originator
+    version = version_text(seen.head.key.version) or "none"
+    return f"--from {names.get(party, party)} --modified {version} (sha256 {seen.sha256.hex()})"
 
 
-def _shown(unit: Unit, head: StoredHead, names: dict[str, str]) -> Shown:
-    labels = unit.objects.labels_of(HOME, head.key)
+def _shown(unit: Unit, node: Node, sight: Sight, seen: Seen, names: dict[str, str], table: HandleAs) -> Shown:
+    key = seen.head.key
+    # Who delivered it, and what it was made from, is never released with it.
+    source = seen.head.source if sight.is_home else node.party
+    original = unit.objects.original(HOME, key) if sight.is_home else None
     return Shown(
-        id=head.key.id,
-        type=head.type,
-        modified=version_text(head.key.version),
-        originator=head.key.originator,
-        originator_name=names.get(head.key.originator, head.key.originator),
-        source=head.source,
-        source_name=names.get(head.source, head.source),
-        sha256=head.key.sha256,
-        arrived=head.arrived,
-        revoked=head.revoked,
-        label=tuple(describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339) for label in labels),
-        title=_title(unit.objects.raw(HOME, head.key)),
-        converted=_conversion(unit.objects.original(HOME, head.key)),
+        id=key.id,
+        type=seen.head.type,
+        modified=version_text(key.version),
+        originator=key.originator,
+        originator_name=names.get(key.originator, key.originator),
+        source=source,
+        source_name=names.get(source, source),
+        sha256=seen.sha256,
+        arrived=seen.head.arrived,
+        revoked=seen.revoked,
+        label=tuple(
+            describe(label, name_of=lambda p: names.get(p, p), date_of=rfc3339) for label in seen.labels
+        ),
+        handle_as=table.of(seen.labels, source),
+        title=_title(seen.raw),
+        converted=_conversion(original),
     )
 
 
@@ -169,14 +199,28 @@ def _title(raw: bytes) -> str:
     return named.name or named.value or named.relationship_type
 
 
-def search(node: Node, text: str, *, limit: int, after: str | None) -> tuple[list[Shown], str | None, int]:
-    """A page of what fits Q, the cursor to the next page, and how many fit in all. Raises `InputFault`."""
+def search(
+    node: Node, text: str, *, limit: int, after: str | None, asker: Asker = OURSELVES
+) -> tuple[list[Shown], str | None, int]:
+    """A page of what fits Q and the asker may see, the cursor to the next page, and how many fit in all.
+
+    Raises:
+        InputFault: the query or the cursor does not read, or the purpose is not said.
+    """
     with node.store.read() as unit:
         query = query_of(unit, node, text)
-        heads, following = unit.objects.query(HOME, query, limit=limit, after=after)
+        sight = asked_sight(unit, node, asker)
         names = names_of(unit)
-        total = unit.objects.count(HOME, query)
-        return [_shown(unit, head, names) for head in heads], following, total
+        total = unit.objects.count(sight.audience, query)
+        found, following = list[Seen](), after
+        while len(found) < limit:
+            most = limit - len(found)
+            heads, following = unit.objects.query(sight.audience, query, limit=most, after=following)
+            found += sight.seen(heads)
+            if following is None:
+                break
+        table = HandleAs(unit, node)
+        return [_shown(unit, node, sight, each, names, table) for each in found], following, total
 
 
 def list_parties(node: Node) -> list[Party]:
@@ -213,6 +257,7 @@ class ReceivedProduct(Struct, frozen=True, kw_only=True):
 
     item: InboxItem
     sender_name: str
+    handle_as: tuple[Handling, ...]
 
     @property
     def precedence(self) -> str:
@@ -222,6 +267,8 @@ class ReceivedProduct(Struct, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """As on the cover sheet."""
+        if self.item.recalled:
+            return "(destroyed: recalled, or kept as long as it may be)"
         return self.item.title or "(cover sheet not here yet)"
 
     @property
@@ -265,6 +312,7 @@ class ReceivedProduct(Struct, frozen=True, kw_only=True):
             "arrived": rfc3339(item.first_arrived),
             "whole": None if item.whole_at is None else rfc3339(item.whole_at),
             "opened": None if item.opened_at is None else rfc3339(item.opened_at),
+            "handle_as": [each.document() for each in self.handle_as],
             "portions": [{"portion": number, "text": text} for number, text in item.portions],
         }
 
@@ -278,17 +326,15 @@ class ReceivedProduct(Struct, frozen=True, kw_only=True):
         ]
         if item.handling:
             head.append(f"handling   {item.handling}")
+        head += [f"handle as  {each.words}" for each in self.handle_as]
         return head + [line for number, text in item.portions for line in ("", f"({number}) {text}")]
 
 
 def read_inbox(node: Node) -> list[ReceivedProduct]:
     """What came in, most urgent and newest first."""
     with node.store.read() as unit:
-        names = names_of(unit)
-        return [
-            ReceivedProduct(item=item, sender_name=names.get(item.sender, item.sender))
-            for item in unit.mail.inbox()
-        ]
+        names, table = names_of(unit), HandleAs(unit, node)
+        return [_received(item, names, table) for item in unit.mail.inbox()]
 
 
 def open_product(node: Node, product: str) -> ReceivedProduct:
@@ -299,9 +345,16 @@ def open_product(node: Node, product: str) -> ReceivedProduct:
             unit.mail.opened(product, node.clock())
             record(unit, node, "opened", {"product": product, "version": item.version, "from": item.sender})
             tell_originator(unit, node, item, OPENED)
-        return ReceivedProduct(
-            item=unit.mail.inbox_item(product), sender_name=names_of(unit).get(item.sender, item.sender)
-        )
+        return _received(unit.mail.inbox_item(product), names_of(unit), HandleAs(unit, node))
+
+
+def _received(item: InboxItem, names: dict[str, str], table: HandleAs) -> ReceivedProduct:
+    labels = map(from_wire, decode_manifest(parse_document(item.manifest).payload).labels)
+    return ReceivedProduct(
+        item=item,
+        sender_name=names.get(item.sender, item.sender),
+        handle_as=table.of(labels, item.sender),
+    )
 
 
 def product_document(node: Node, id: str, version: int | None) -> dict[str, Any]:
@@ -417,6 +470,7 @@ def node_status(node: Node) -> dict[str, Any]:
                 _partner(unit, party) for party in unit.directory.parties() if party.fingerprint != node.party
             ],
             "restored": restored(unit) or None,
+            "recalls": _recalls(unit),
             "clock_skew": _skews(unit) or None,
             "not_understood": _not_understood(unit),
             "evidence": counted(unit),
@@ -451,6 +505,17 @@ def _partner(unit: Unit, party: Party) -> dict[str, Any]:
         "name": party.name,
         "card": party.card_version,
         "can_write_to": unit.directory.package(party.fingerprint, ours=False) is not None,
+    }
+
+
+def _recalls(unit: Unit) -> dict[str, Any]:
+    """What was taken back, and by whom this node, restored from a copy, is not told yet what was taken back since."""
+    kept = unit.recalls.all()
+    return {
+        "issued": sum(each.ours for each in kept),
+        "received": sum(not each.ours for each in kept),
+        "unfinished": len(unit.recalls.unfinished()),
+        "unreplayed": [party.fingerprint for party in unreplayed(unit)],
     }
 
 

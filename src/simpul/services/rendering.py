@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from simpul.domain.agreements import Agreement
 from simpul.domain.cutting import (
+    PASSED_CUT,
     PORTION_REQUIRED,
     REFERENCE_MARKING,
     REFERENCE_REQUIRED,
@@ -27,12 +28,18 @@ from simpul.domain.cutting import (
     cut,
     is_clear,
     is_granted,
-    mentions,
     settle,
 )
-from simpul.domain.labels import Label, view_for
+from simpul.domain.labels import NO_ONWARD, Label, Onward, join_onward, view_for
 from simpul.domain.objects import ObjectKey
-from simpul.domain.policy import Decision, Outcome, PortionsDecision, Reason, decide, over_portions
+from simpul.domain.policy import (
+    DEFAULT_APPROVALS,
+    Decision,
+    Outcome,
+    PortionsDecision,
+    Reason,
+    over_portions,
+)
 from simpul.domain.products import Product
 from simpul.domain.queries import HOME
 from simpul.domain.references import ids_in
@@ -43,9 +50,18 @@ from simpul.protocol.canonical import encode
 from simpul.protocol.labels import label_hash
 from simpul.protocol.sheets import Sheet, encode_portion, encode_sheet
 from simpul.services.agreeing import InForce
+from simpul.services.carrying import Members
+from simpul.services.circling import Epochs
+from simpul.services.deciding import policy_of
 from simpul.services.node import Node
+from simpul.services.passing import PASSING_WORDS, Passage, Passing, unproven
 
 CUTTING_WORDS: Final = {
+    **PASSING_WORDS,
+    PASSED_CUT: (
+        "something would have to be cut from it, and only its originator may cut its words",
+        "ask the originator for a version without it, or release what it names too",
+    ),
     PORTION_REQUIRED: (
         "it is not whole without a portion that the recipient may not get",
         "mark that portion wider, or move what it says into an optional property",
@@ -70,15 +86,25 @@ GOES: Final = Outcome.NEEDS_APPROVAL
 
 
 class RenderedObject(Struct, frozen=True, kw_only=True):
-    """One object as decided. `body` is None where it is withheld; `cut` says that it is not the original's bytes."""
+    """One object as decided.
+
+    Attributes:
+        body: the bytes that go, None where it is withheld.
+        removed: selectors of what was cut, as in the original, which they never leave; none for the original's bytes.
+        label: the view that goes.
+        approvals: approvals beyond the drafter's that it asks for.
+        passage: how it goes on, if another originated it.
+    """
 
     head: StoredHead
     outcome: Outcome
     clause: str
-    body: bytes | None
-    cut: bool
-    label: Label | None
-    obligations: tuple[str, ...]
+    body: bytes | None = None
+    removed: tuple[str, ...] = ()
+    label: Label | None = None
+    obligations: tuple[str, ...] = ()
+    approvals: int = DEFAULT_APPROVALS
+    passage: Passage | None = None
 
 
 class RenderedText(Struct, frozen=True, kw_only=True):
@@ -98,11 +124,21 @@ class Rendering:
         unit: the snapshot; it must stay open as long as this is used.
         agreement: what is in force between the two, or None: then everything is denied, with the reason.
         at: microseconds UTC as of which everything is decided.
+        members: the objects of the product, where several look at them in the same snapshot.
     """
 
     def __init__(
-        self, unit: Unit, node: Node, product: Product, recipient: str, agreement: InForce | None, at: int
+        self,
+        unit: Unit,
+        node: Node,
+        product: Product,
+        recipient: str,
+        agreement: InForce | None,
+        at: int,
+        *,
+        members: Members | None = None,
     ) -> None:
+        self._members = members or Members(unit, product)
         self._unit = unit
         self._node = node
         self.product = product
@@ -110,9 +146,17 @@ class Rendering:
         self.agreement = agreement
         self.at = at
         self._decisions: dict[tuple[bytes, ...], PortionsDecision] = {}
-        self._single: dict[tuple[bytes, str], Decision] = {}
+        self._single: dict[tuple[bytes, str, bool], Decision] = {}
+        self._passing = Passing(unit, node, product, recipient, at)
+        self._views: dict[tuple[Label, str | None], Label] = {}
         self._labels: dict[bytes, Label] = {}
         self._known: dict[str, bool] = {}
+        self._policy = replace(
+            policy_of(unit, node, recipient, product.purpose, at),
+            agreement=agreement.terms if agreement else None,
+            agreement_hash=agreement.hash if agreement else None,
+        )
+        self._epochs = Epochs(unit, node.party, recipient)
         self._permitted = 0
 
     @property
@@ -120,19 +164,16 @@ class Rendering:
         """The terms of the agreement."""
         return self.agreement.terms if self.agreement else None
 
-    def decision(self, label: Label, originator: str) -> Decision:
-        """The decision for one label, made once; a label whose words name what is not granted decides against itself."""
-        key = (label_hash(label), originator)
+    def decision(self, label: Label, originator: str, *, consented: bool = False) -> Decision:
+        """The decision for one label, made once; a label whose words name what is not granted decides against itself.
+
+        `consented` says that a grant of the originator covers what bears the label.
+        """
+        key = (label_hash(label), originator, consented)
         if key not in self._single:
-            decided = decide(
-                label,
-                sender=self._node.party,
-                recipient=self.recipient,
-                purpose=self.product.purpose,
-                agreement=self.terms,
-                at=self.at,
-                originator=originator,
-            )
+            decided = self._policy.decide(label, originator, self.at, consented=consented)
+            behind = self._epochs.reason(label, self.terms)
+            decided = _denied(decided, behind) if behind else decided
             named = [id for words in _words(label) for id in ids_in(words)]
             self._single[key] = decided if self._all(self._granted_before, named) else _text_withheld(decided)
         return self._single[key]
@@ -140,7 +181,8 @@ class Rendering:
     @property
     def valid_until(self) -> int | None:
         """The earliest date that any decision read so far (microseconds UTC): from then on it may be another."""
-        dates = (decision.valid_until for decision in self._single.values())
+        dates = [decision.valid_until for decision in self._single.values()]
+        dates.append(self._passing.valid_until)
         return min((date for date in dates if date is not None), default=None)
 
     @staticmethod
@@ -154,18 +196,27 @@ class Rendering:
         for decision in self._single.values():
             for reason in decision.reasons:
                 if reason.clause == clause and reason.outcome > Outcome.PERMIT:
-                    return reason.why, reason.change
+                    asks = reason.outcome is Outcome.NEEDS_CONSENT
+                    return reason.why, self._how_to_ask(reason.change) if asks else reason.change
         return "every clause permits", ""
 
-    def view(self, label: Label) -> Label:
-        """What is sent of a label."""
-        return view_for(label, self.recipient)
+    def _how_to_ask(self, change: str) -> str:
+        return f"{change}: `simpul consent ask {self.product.id} --to {self.recipient} --purpose {self.product.purpose} --why …`"
+
+    def view(self, label: Label, originator: str | None = None) -> Label:
+        """What is sent of a label; `originator` where that is not this node."""
+        key = (label, originator)
+        if key not in self._views:
+            self._views[key] = view_for(
+                label, self.recipient, self._policy.members_of, sender=self._node.party, originator=originator
+            )
+        return self._views[key]
 
     # Objects.
 
     def objects(self) -> Iterator[RenderedObject]:
         """Every object of the product in the store's order, decided, settled and cut."""
-        for head, raw in self._unit.products.members(self.product.id, self.product.version):
+        for head, raw in self._members:
             yield self._rendered(head, raw)
 
     @cached_property
@@ -182,15 +233,16 @@ class Rendering:
     def _candidates(self) -> Iterator[Candidate]:
         """What the decision permits, streamed anew each time it is asked for: nothing is held for all objects."""
         self._permitted = 0
-        for head, raw in self._unit.products.members(self.product.id, self.product.version):
-            decision = self._object_decision(head)
+        for head, raw in self._members:
+            decision, _ = self._object_decision(head, raw)
             if decision.outcome <= GOES:
                 self._permitted += 1
                 yield Candidate(
                     key=head.key,
                     id=head.key.id,
-                    ids=mentions(raw, head.key.id),
+                    ids=self._members.mentions(head, raw),
                     denied=_selectors(raw, decision.refused),
+                    uncut=head.key.originator != self._node.party,
                 )
 
     def _load(self, key: Hashable) -> dict[str, Any]:
@@ -205,12 +257,28 @@ class Rendering:
             )
         return self._known[id]
 
-    def _object_decision(self, head: StoredHead) -> PortionsDecision:
-        hashes = self._portion_labels(head)
-        key = (*hashes, head.key.originator.encode())
+    def _object_decision(self, head: StoredHead, raw: bytes) -> tuple[PortionsDecision, Passage | None]:
+        """The decision for one object, and how it goes on if another originated it."""
+        hashes, originator = self._portion_labels(head), head.key.originator
+        if originator == self._node.party:
+            return self._decided(hashes, originator, consented=False), None
+        plain = self._decided(hashes, originator, consented=False)
+        granted = self._decided(hashes, originator, consented=True)
+        if granted.outcome is Outcome.DENY:
+            return plain, None
+        # Consent is given object by object, so that two under one label may be decided differently.
+        asks = (plain.outcome, plain.refused) != (granted.outcome, granted.refused)
+        passage = self._passing.passage(head.key, raw, self._label(head.label), asks=asks)
+        decision = granted if passage is not None and passage.grant is not None else plain
+        if passage is None and decision.outcome <= GOES:
+            return unproven(decision), None
+        return decision, passage
+
+    def _decided(self, hashes: tuple[bytes, ...], originator: str, *, consented: bool) -> PortionsDecision:
+        key = (*hashes, originator.encode(), b"consented" if consented else b"")
         if key not in self._decisions:
             self._decisions[key] = over_portions(
-                [self.decision(self._label(h), head.key.originator) for h in hashes]
+                [self.decision(self._label(h), originator, consented=consented) for h in hashes]
             )
         return self._decisions[key]
 
@@ -228,32 +296,45 @@ class Rendering:
         return self._labels[hash]
 
     def _rendered(self, head: StoredHead, raw: bytes) -> RenderedObject:
-        decision = self._object_decision(head)
-        clause = self.settled.withheld.get(head.key) if decision.outcome <= GOES else decision.clause
+        decision, passage = self._object_decision(head, raw)
+        if decision.outcome > GOES:
+            return RenderedObject(head=head, outcome=decision.outcome, clause=decision.clause)
+        clause = self.settled.withheld.get(head.key)
         if clause is not None:
-            outcome = max(decision.outcome, Outcome.DENY) if decision.outcome <= GOES else decision.outcome
-            return RenderedObject(
-                head=head, outcome=outcome, clause=clause, body=None, cut=False, label=None, obligations=()
-            )
-        body = self._body(head, raw, decision)
+            return RenderedObject(head=head, outcome=Outcome.DENY, clause=clause)
+        body, removed = self._body(head, raw, decision)
+        more = passage.grant.obligations if passage and passage.grant else ()
         return RenderedObject(
             head=head,
             outcome=decision.outcome,
             clause=decision.clause,
             body=body,
-            cut=body is not raw,
-            label=self.view(self._label(head.label)),
-            obligations=decision.obligations,
+            removed=removed,
+            label=self.view(self._label(head.label), head.key.originator),
+            obligations=(*decision.obligations, *more),
+            approvals=decision.approvals,
+            passage=passage,
         )
 
-    def _body(self, head: StoredHead, raw: bytes, decision: PortionsDecision) -> bytes:
+    def held_onward(self, rendered: RenderedObject) -> Onward:
+        """The onward rule under which the recipient will hold what goes: of its view, the agreement and the grant."""
+        grant = rendered.passage.grant if rendered.passage else None
+        rule = rendered.label.onward if rendered.label else None
+        for other in (self.terms.onward if self.terms else None, grant.onward if grant else None):
+            rule = join_onward(rule, other)
+        return rule or NO_ONWARD
+
+    def _body(
+        self, head: StoredHead, raw: bytes, decision: PortionsDecision
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """What goes of an object that goes, and the selectors of what was cut."""
         granted = self.settled.granted
-        if not decision.refused and is_clear(mentions(raw, head.key.id), granted):
-            return raw
+        if not decision.refused and is_clear(self._members.mentions(head, raw), granted):
+            return raw, ()
         value = msgspec.json.decode(raw)
         done = cut(value, granted=granted, denied=_selectors(raw, decision.refused))
         # `settle` judged the same value by the same rule: what it carries is never withheld here.
-        return raw if done.kept is value else msgspec.json.encode(done.kept)
+        return (raw, ()) if done.kept is value else (msgspec.json.encode(done.kept), done.removed)
 
     # The cover sheet and the narrative.
 
@@ -315,6 +396,10 @@ class Rendering:
             return label
         return replace(label, releasable_to=frozenset({frozenset({self.recipient})}))
 
+    def waits_for_epochs(self, views: Iterable[Label]) -> bool:
+        """Whether the recipient may act on another epoch of a circle that one of these labels rests on."""
+        return any(self._epochs.reason(view, self.terms) is not None for view in views)
+
     def policy(self) -> bytes:
         """SHA-256 over all that the decision reads: when it differs, what was approved is not what would go."""
         labels = self._unit.products.labels_digest(self.product.id, self.product.version)
@@ -325,7 +410,10 @@ class Rendering:
                     "product": self.product.id,
                     "version": self.product.version,
                     "recipient": self.recipient,
-                    "agreement": self.agreement.hash.hex() if self.agreement else "",
+                    "policy": self._policy.hash().hex(),
+                    "grants": self._passing.policy().hex(),
+                    # What a recall took back is granted no more, and a reference to it may not go.
+                    "recalls": [kept.hash.hex() for kept in self._unit.recalls.all()],
                     "objects": labels.hex(),
                     "texts": [h.hex() for h in texts],
                 }
@@ -347,10 +435,15 @@ def _text_withheld(decision: Decision) -> Decision:
         why="the text names an object that the recipient does not get",
         change="take the id out of the text, or release that object too",
     )
+    return replace(_denied(decision, reason), clause=REFERENCE_TEXT)
+
+
+def _denied(decision: Decision, reason: Reason) -> Decision:
+    """The decision with one more reason that denies; what denied before is still what is named."""
     return replace(
         decision,
         outcome=Outcome.DENY,
-        clause=REFERENCE_TEXT,
+        clause=decision.clause if decision.outcome is Outcome.DENY else reason.clause,
         reasons=(*decision.reasons, reason),
         obligations=(),
     )
