@@ -69,7 +69,7 @@ def borealia_inbox(borealia: Nation) -> list[dict[str, Any]]:
 def paths(client: Client) -> list[tuple[str, str]]:
     schema = client.get("/api/schema/openapi.json").json()
     return [
-        (method, path.replace("{", "").replace("}", ""))
+        (method, path.replace("{version}", "1").replace("{", "").replace("}", ""))
         for path, item in schema["paths"].items()
         for method in item
         if path.startswith("/api/v1") and path != "/api/v1/session"

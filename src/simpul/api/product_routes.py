@@ -42,6 +42,12 @@ class To(Struct, frozen=True, forbid_unknown_fields=True):
     to: tuple[str, ...]
 
 
+class Approval(To, frozen=True, forbid_unknown_fields=True):
+    """For whom, and the `policy` of each preview that was looked at: what changed since is not approved."""
+
+    previewed: tuple[str, ...] = ()
+
+
 @get("/products", sync_to_thread=True)
 def products(node: TheNode) -> list[dict[str, Any]]:
     """The newest version of each product of this node, newest first."""
@@ -72,10 +78,17 @@ def previewed(node: TheNode, product_id: FromPath[str], data: JSONBody[To]) -> d
 
 @post("/products/{product_id:str}/approve", sync_to_thread=True, status_code=200)
 def approved(
-    node: TheNode, person: ThePerson, product_id: FromPath[str], data: JSONBody[To]
+    node: TheNode, person: ThePerson, product_id: FromPath[str], data: JSONBody[Approval]
 ) -> dict[str, Any]:
     """Approve what each recipient would get, as a person who did not draft it."""
-    done = approve(node, person, product_id, _recipients(data), progress=lambda _: None)
+    done = approve(
+        node,
+        person,
+        product_id,
+        _recipients(data),
+        progress=lambda _: None,
+        previewed=data.previewed,
+    )
     return {"approved": [documents.release(each) for each in done]}
 
 

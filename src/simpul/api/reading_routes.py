@@ -20,8 +20,14 @@ from simpul.services.reading import (
     search,
     verify_receipts,
 )
+from simpul.services.seeing import Asker
 
 PAGE_MOST: Final = 1000
+
+_For = Annotated[str | None, QueryParameter(name="for", max_length=200)]
+"""A party: then only what it may see, as it may see it, for the purpose that is stated beside it."""
+
+_Purpose = Annotated[str | None, QueryParameter(max_length=200)]
 
 
 @get("/status", sync_to_thread=True)
@@ -36,9 +42,12 @@ def objects(
     q: Annotated[str, QueryParameter(max_length=4096)] = "",
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MOST)] = 100,
     after: Annotated[str | None, QueryParameter(max_length=512)] = None,
+    party: _For = None,
+    purpose: _Purpose = None,
 ) -> dict[str, Any]:
     """A page of what fits a search, the cursor to the next page, and how many fit in all."""
-    found, following, total = search(node, q, limit=limit, after=after)
+    asker = Asker(party=party, purpose=purpose)
+    found, following, total = search(node, q, limit=limit, after=after, asker=asker)
     return {"objects": [documents.shown(each) for each in found], "total": total, "next": following}
 
 
@@ -48,9 +57,13 @@ def one_object(
     object_id: FromPath[str],
     modified: FromQuery[str | None] = None,
     originator: Annotated[str | None, QueryParameter(name="from")] = None,
+    party: _For = None,
+    purpose: _Purpose = None,
 ) -> list[dict[str, Any]]:
     """Every stored version and rendition of an id, newest first."""
-    return [documents.shown(each) for each in find(node, object_id, modified=modified, originator=originator)]
+    asker = Asker(party=party, purpose=purpose)
+    found = find(node, object_id, modified=modified, originator=originator, asker=asker)
+    return [documents.shown(each) for each in found]
 
 
 @get("/objects/{object_id:str}/raw", sync_to_thread=True)
@@ -59,9 +72,12 @@ def one_object_raw(
     object_id: FromPath[str],
     modified: FromQuery[str | None] = None,
     originator: Annotated[str | None, QueryParameter(name="from")] = None,
+    party: _For = None,
+    purpose: _Purpose = None,
 ) -> Response[bytes]:
-    """The exact stored bytes of the one rendition that fits."""
-    raw = raw_bytes(node, object_id, modified=modified, originator=originator)
+    """The exact stored bytes of the one rendition that fits, or the bytes that would go to a party."""
+    asker = Asker(party=party, purpose=purpose)
+    raw = raw_bytes(node, object_id, modified=modified, originator=originator, asker=asker)
     return Response(raw, media_type="application/stix+json;version=2.1")
 
 

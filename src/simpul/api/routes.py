@@ -20,7 +20,17 @@ from litestar.openapi import OpenAPIConfig
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from simpul import __version__
-from simpul.api import product_routes, reading_routes, session_routes
+from simpul.api import (
+    agreement_routes,
+    circle_routes,
+    consent_routes,
+    desk_routes,
+    policy_routes,
+    product_routes,
+    reading_routes,
+    recall_routes,
+    session_routes,
+)
 from simpul.api.dependencies import DEPENDENCIES, NODE
 from simpul.api.guarding import SESSIONS, signed_in
 from simpul.api.problems import HANDLERS
@@ -33,7 +43,16 @@ from simpul.services.node import Node
 BODY_LIMIT: Final = 8 << 20
 """Bytes of a request, at most."""
 
-_ROUTES: Final = (*reading_routes.ROUTES, *product_routes.ROUTES)
+_ROUTES: Final = (
+    *reading_routes.ROUTES,
+    *product_routes.ROUTES,
+    *policy_routes.ROUTES,
+    *agreement_routes.ROUTES,
+    *circle_routes.ROUTES,
+    *consent_routes.ROUTES,
+    *recall_routes.ROUTES,
+    *desk_routes.ROUTES,
+)
 
 
 def application(node: Node) -> Litestar:
