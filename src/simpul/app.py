@@ -1,6 +1,8 @@
 """The one place that builds a node: the only file that knows every layer.
 
 found_node(...)                      make a home, its keys and its first card
+found_pseudonym(...)                 the same for a member of blind circles
+found_dummy(node, circle, folder)    the enrolment of a pseudonym that is nobody's
 with open_node(home, kek=…) as node  everything a service needs, closed at the end
 """
 
@@ -14,14 +16,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from simpul.config import Settings, load
-from simpul.errors import InputFault
+from simpul.domain.blind import COUNTRY, dated, pseudonym_name
+from simpul.errors import InputFault, RelayFault
 from simpul.ports import Transport
 from simpul.protocol.keys import SigningKey, fingerprint, self_test
 from simpul.services import founding
 from simpul.services.auditing import INCARNATION
-from simpul.services.connecting import keep_card
+from simpul.services.connecting import add_card, keep_card, own_card
 from simpul.services.node import Limits, Node
+from simpul.services.pseudonyms import ask
+from simpul.services.syncing import sync_once
 from simpul.storage.home import Home, HomeLock, create_home, open_home
 from simpul.storage.keyring import create_kek
 from simpul.storage.store import open_store
@@ -56,9 +63,92 @@ def found_node(
         InputFault: the folder is not empty, the root's file exists, or a name does not serve.
         CryptoUnavailable: the library build cannot do what the protocol needs.
     """
+    seed = os.urandom(64)
+    named = (name, country, _now())
+    return _found(
+        home, seed, named, root=root, relays=relays, kek=kek, passphrase=passphrase, unencrypted=unencrypted
+    )
+
+
+def found_pseudonym(
+    home: Path,
+    *,
+    root: Path,
+    relays: Sequence[str],
+    kek: Path | None,
+    passphrase: bytes | None,
+    unencrypted: bool,
+) -> str:
+    """Make the home of a pseudonym; returns its fingerprint. Nothing on its card is chosen by anybody, or tells the day.
+
+    Raises:
+        InputFault, CryptoUnavailable: as `found_node`.
+    """
+    seed = os.urandom(64)
+    party = fingerprint(SigningKey(seed).public)
+    named = (pseudonym_name(party), COUNTRY, dated(_now()))
+    return _found(
+        home, seed, named, root=root, relays=relays, kek=kek, passphrase=passphrase, unencrypted=unencrypted
+    )
+
+
+def found_dummy(node: Node, circle: str, folder: Path) -> bytes:
+    """The enrolment of a pseudonym that is nobody's, in a blind circle that this node convenes.
+
+    Its home is founded in the folder, opens its contact mailbox at this node's relays, and asks to be in. Whoever calls
+    destroys the folder, and with it every key: what is sealed to a dummy is read by nobody, its convener included.
+
+    Raises:
+        InputFault: the folder is not empty.
+        RelayFault: a relay that cannot be reached.
+    """
+    home, kek = folder / "home", folder / "kek"
+    card = own_card(node)
+    found_pseudonym(
+        home,
+        root=folder / "root",
+        relays=card.relays,
+        kek=kek,
+        passphrase=None,
+        unencrypted=False,
+    )
+    given = folder / "convener.card"
+    given.write_bytes(card.document)
+    with open_node(home, kek=kek, settings=_settings_for_dummies(node.home)) as dummy:
+        # Before it knows anybody: it says hello to nobody.
+        if not sync_once(dummy, progress=lambda _: None).reached:
+            raise RelayFault(
+                "a dummy needs a mailbox, and the relay cannot be reached",
+                input=", ".join(card.relays),
+                do="try again once `simpul sync` reaches it",
+            )
+        add_card(dummy, given, node.party, "")
+        return ask(dummy, circle, node.party, "")
+
+
+def _settings_for_dummies(home: Path) -> Settings:
+    """Those of a home, with the relay's authorities where they are."""
+    settings = load_settings(home)
+    if not settings.relay_certificates:
+        return settings
+    return replace(settings, relay_certificates=str((home / settings.relay_certificates).resolve()))
+
+
+def _found(
+    home: Path,
+    seed: bytes,
+    named: tuple[str, str, int],
+    *,
+    root: Path,
+    relays: Sequence[str],
+    kek: Path | None,
+    passphrase: bytes | None,
+    unencrypted: bool,
+) -> str:
+    """Make a home with its keys and card, by its name, country, and the time on its card."""
     self_test()
-    entropy, now = os.urandom, _now()
-    seed = entropy(64)
+    name, country, now = named
+    entropy = os.urandom
     key = SigningKey(seed)
     secrets = founding.Secrets.draw(entropy)
     urls = founding.relay_urls(relays)
@@ -164,6 +254,7 @@ def _limits(settings: Settings) -> Limits:
         prekey_hold_days=settings.prekey_hold_days,
         tick_seconds=settings.checkpoint_tick_seconds,
         quantum=settings.log_quantum,
+        backup_days=settings.backup_days,
     )
 
 

@@ -77,7 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 900
     message_days: Annotated[
-        int, Meta(ge=1, le=3_650, description="After this a message that was not taken expires.")
+        int, Meta(ge=1, le=120, description="After this a message that was not taken expires.")
     ] = 90
     ack_delay_ms: Annotated[
         int,
@@ -101,6 +101,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     release_part_objects: Annotated[
         int, Meta(ge=1, le=1_000, description="Objects of one message; a larger release goes in several.")
     ] = 1_000
+    backup_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3_650,
+            description="How long a backup of this home may live, as answers to recalls state it; 0 states nothing.",
+        ),
+    ] = 0
     busy_wait_seconds: Annotated[
         int, Meta(ge=0, le=60, description="How long a command waits for another process to finish writing.")
     ] = 5

@@ -66,9 +66,10 @@ def test_preview_says_for_each_object_what_and_why(three: Three, previewed: Ende
     borealia, cendara = previewed.document["recipients"]
     assert (borealia["party"], cendara["party"]) == (three.b.party, three.c.party)
     for each in (borealia, cendara):
-        assert set(each) == {"party", "objects", "portions", "counts"}
+        assert set(each) == {"party", "policy", "objects", "portions", "counts", "reasons", "reach"}
+        assert all(set(r) == {"outcome", "clause", "count", "why", "change"} for r in each["reasons"])
         for shown in each["objects"]:
-            assert set(shown) == {"id", "modified", "outcome", "clause", "sha256"}
+            assert set(shown) == {"id", "modified", "outcome", "clause", "sha256", "cut"}
             assert shown["sha256"] is None or HEX.fullmatch(shown["sha256"])
             assert shown["modified"] is None or TIME.fullmatch(shown["modified"])
             assert shown["outcome"] in ("permit", "redact", "needs-approval", "needs-consent", "deny")
@@ -89,7 +90,9 @@ def test_preview_writes_the_exact_bytes_that_the_recipients_later_export(
         going = {o["sha256"] for o in shown["objects"] if o["sha256"]}
         texts = {p["sha256"] for p in shown["portions"] if p["sha256"]}
         assert going | texts == set(written)
-        assert sorted(synced.exports[home.name]) == sorted(written[h] for h in going)
+        ids = {o["id"] for o in shown["objects"]}
+        exported = [raw for raw in synced.exports[home.name] if json.loads(raw)["id"] in ids]
+        assert sorted(exported) == sorted(written[h] for h in going)
 
 
 def test_nothing_withheld_reaches_the_other_nations(three: Three, synced: Synced, product: str) -> None:

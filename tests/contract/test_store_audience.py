@@ -17,14 +17,16 @@ from simpul.errors import NotFound
 from simpul.ports import Objects, StoredHead
 from simpul.protocol.labels import label_hash
 from tests.contract.conftest import IMPLEMENTATIONS
-from tests.contract.stored_things import HERE, key_of, marked
+from tests.contract.stored_things import HERE, THERE, key_of, marked
 
 LABELS = tuple(Label(topics=frozenset({name})) for name in ("one", "two", "three", "four"))
 WORDS = ("source", "vessel", "port")
 VALUES = (Value(kind="ipv4", key="192.0.2.7"), Value(kind="ipv4", key="192.0.2.8"))
 
 labels = st.sampled_from(LABELS)
-audiences = st.frozensets(labels)
+originators = st.sampled_from((HERE, THERE))
+audiences = st.frozensets(st.tuples(labels, originators))
+"""What is permitted: labels, each of one originator."""
 
 
 @st.composite
@@ -40,6 +42,7 @@ def worlds(draw: st.DrawFn) -> list[Marked]:
                 draw(labels),
                 *further,
                 version=draw(st.integers(1, 3)),
+                originator=draw(originators),
                 salt=str(number),
                 texts=tuple(draw(st.sampled_from(WORDS)) for _ in range(portions)),
                 values=tuple(
@@ -62,18 +65,24 @@ queries = st.builds(
 class Oracle:
     """What an audience may see, found the slow way."""
 
-    def __init__(self, world: list[Marked], audience: frozenset[Label]) -> None:
+    def __init__(self, world: list[Marked], audience: frozenset[tuple[Label, str]]) -> None:
         self.audience = audience
         self.world = world
 
+    def opens(self, each: Marked, portion: int) -> bool:
+        return (each.labels[portion], each.originator) in self.audience
+
+    def open_portions(self, each: Marked) -> list[int]:
+        return [n for n, _ in enumerate(each.labels) if self.opens(each, n)]
+
     def seen(self) -> list[Marked]:
-        return [each for each in self.world if each.labels[0] in self.audience]
+        return [each for each in self.world if self.opens(each, 0)]
 
     def whole(self, each: Marked) -> bool:
-        return all(label in self.audience for label in each.labels)
+        return len(self.open_portions(each)) == len(each.labels)
 
     def fits(self, each: Marked, query: Query) -> bool:
-        open_portions = [n for n, label in enumerate(each.labels) if label in self.audience]
+        open_portions = self.open_portions(each)
         words = {each.object.texts[n] for n in open_portions}
         values = {value.key for value in each.object.values if value.portion in open_portions}
         return (
@@ -87,18 +96,19 @@ class Oracle:
 
     def latest(self, query: Query) -> list[Marked]:
         found = self.fitting(query)
-        newest = {each.object.id: 0 for each in found}
+        newest = {(each.originator, each.object.id): 0 for each in found}
         for each in found:
-            newest[each.object.id] = max(newest[each.object.id], each.object.version)
-        return [each for each in found if each.object.version == newest[each.object.id]]
+            name = (each.originator, each.object.id)
+            newest[name] = max(newest[name], each.object.version)
+        return [each for each in found if each.object.version == newest[each.originator, each.object.id]]
 
 
 @given(worlds(), audiences, queries)
 @settings(max_examples=60)
 def test_every_method_agrees_with_the_oracle(
-    world: list[Marked], permitted: frozenset[Label], query: Query
+    world: list[Marked], permitted: frozenset[tuple[Label, str]], query: Query
 ) -> None:
-    audience = Audience(labels=frozenset(map(label_hash, permitted)))
+    audience = _audience(permitted)
     oracle = Oracle(world, permitted)
     with _stored(world) as objects:
         assert _all_pages(objects, audience, EVERYTHING) == [key_of(each) for each in reversed(oracle.seen())]
@@ -108,9 +118,19 @@ def test_every_method_agrees_with_the_oracle(
         _check_streams(objects, audience, oracle, query)
         _check_each(objects, audience, oracle)
         _check_hits(objects, audience, oracle)
-        assert {label for _, label, _ in objects.labels(audience)} == permitted & {
-            label for each in world for label in each.labels
+        borne = {(label, each.originator) for each in world for label in each.labels}
+        assert {(use.label, use.originator) for use in objects.labels_in_use(audience)} == permitted & borne
+        assert {label for _, label, _ in objects.labels(audience)} == {
+            label for label, _ in permitted & borne
         }
+        _check_bearers(objects, audience, oracle)
+
+
+def _audience(permitted: frozenset[tuple[Label, str]]) -> Audience:
+    """What both originators' words open by is said by the label alone: the two ways to say it are one."""
+    of = frozenset((label_hash(label), party) for label, party in permitted)
+    both = frozenset(name for name, _ in of if {(name, HERE), (name, THERE)} <= of)
+    return Audience(labels=both, of=frozenset(pair for pair in of if pair[0] not in both))
 
 
 @contextmanager
@@ -139,6 +159,8 @@ def _all_pages(objects: Objects, audience: Audience, query: Query) -> list[objec
 
 def _check_streams(objects: Objects, audience: Audience, oracle: Oracle, query: Query) -> None:
     for latest, expected in ((False, oracle.fitting(query)), (True, oracle.latest(query))):
+        heads = [head.key for head in objects.heads(audience, query, latest=latest)]
+        assert heads == [key_of(each) for each in expected]
         streamed = [raw for _, raw in objects.stream(audience, query, latest=latest)]
         assert streamed == [each.object.raw for each in expected if oracle.whole(each)]
 
@@ -149,7 +171,7 @@ def _check_each(objects: Objects, audience: Audience, oracle: Oracle) -> None:
         heads = {head.key: head for head in objects.find(audience, each.object.id)}
         assert (key in heads) == (each in oracle.seen())
         if key in heads:
-            closed = [n for n, label in enumerate(each.labels) if label not in oracle.audience]
+            closed = [n for n, _ in enumerate(each.labels) if not oracle.opens(each, n)]
             shown = heads[key].markings
             assert all(shown[n] == () for n in closed if n < len(shown))
         try:
@@ -159,6 +181,10 @@ def _check_each(objects: Objects, audience: Audience, oracle: Oracle) -> None:
         except NotFound:
             allowed = False
         assert allowed == oracle.whole(each)
+    keys = [key_of(each) for each in oracle.world]
+    assert objects.bodies(audience, keys) == {
+        key_of(each): each.object.raw for each in oracle.world if oracle.whole(each)
+    }
 
 
 def _check_hits(objects: Objects, audience: Audience, oracle: Oracle) -> None:
@@ -167,9 +193,31 @@ def _check_hits(objects: Objects, audience: Audience, oracle: Oracle) -> None:
         (value.key, key_of(each), value.portion)
         for each in oracle.seen()
         for value in each.object.values
-        if each.labels[value.portion] in oracle.audience
+        if oracle.opens(each, value.portion)
     }
     assert {(hit.key, hit.object, hit.portion) for hit in hits} == expected
+
+
+def _check_bearers(objects: Objects, audience: Audience, oracle: Oracle) -> None:
+    """A page is full of what may be seen, so that neither its length nor its cursor tells of anything else."""
+    for marking in {m for each in oracle.world for m in each.object.markings + _portion_markings(each)}:
+        expected = [
+            key_of(each)
+            for each in reversed(oracle.seen())
+            if marking in each.object.markings
+            or any(
+                marking in part.markings
+                for n, part in enumerate(each.object.granular, 1)
+                if oracle.opens(each, n)
+            )
+        ]
+        page, after = objects.bearers(audience, marking, limit=2)
+        assert [head.key for head in page] == expected[:2]
+        assert (after is not None) == (len(expected) > 2)
+
+
+def _portion_markings(each: Marked) -> tuple[str, ...]:
+    return tuple(m for part in each.object.granular for m in part.markings)
 
 
 def test_an_empty_audience_sees_nothing_and_the_home_everything(tmp_path: Path) -> None:
@@ -206,14 +254,56 @@ def test_many_labels_are_merged_in_the_order_of_arrival(tmp_path: Path) -> None:
     store = IMPLEMENTATIONS["sqlcipher"](tmp_path / "live.db")
     with store.write() as unit:
         unit.objects.add(world, source=HERE, at=1)
-    permitted = frozenset(many[:25])
+    permitted = frozenset((label, HERE) for label in many[:25])
     oracle = Oracle(world, permitted)
     with store.read() as unit:
-        audience = Audience(labels=frozenset(map(label_hash, permitted)))
+        audience = _audience(permitted)
         for limit in (1, 2, 24, 25, 26, 300):
             expected = [key_of(each) for each in reversed(oracle.seen())][:limit]
             page, _ = unit.objects.newest(audience, limit=limit)
             assert [head.key for head in page] == expected
         streamed = [head.key for head, _ in unit.objects.stream(audience, EVERYTHING, latest=False)]
         assert streamed == [key_of(each) for each in oracle.seen()]
+    store.close()
+
+
+@given(st.integers(0, 3), st.sampled_from([Query(words=("port",)), Query(types=("tool",))]))
+@settings(max_examples=8, deadline=None)
+def test_the_way_a_search_takes_never_shows_in_its_answer(sparse: int, query: Query) -> None:
+    """Little is permitted or much, it came first or last: matches, pages and counts are those of the oracle."""
+    dense, much, little, closed = LABELS
+    turns = [[dense] * 3, [closed] * 30, [little] * (2 + sparse), [closed] * 60, [much] * 1600, [closed] * 40]
+    turns[sparse], turns[-1] = turns[-1], turns[sparse]
+    world = [
+        marked(n, label, kind="tool" if n % 3 else "indicator", text="port" if n % 4 else "vessel")
+        for n, label in enumerate(label for turn in turns for label in turn)
+    ]
+    with _stored(world) as objects:
+        for permitted in ({little}, {much}, {dense, much}, {little, closed}):
+            oracle = Oracle(world, frozenset((label, HERE) for label in permitted))
+            audience = _audience(oracle.audience)
+            expected = [key_of(each) for each in reversed(oracle.fitting(query))]
+            page, after = objects.query(audience, query, limit=7)
+            assert [head.key for head in page] == expected[:7]
+            if after is not None:
+                page, _ = objects.query(audience, query, limit=50, after=after)
+                assert [head.key for head in page] == expected[7:57]
+            assert (after is not None) == (len(expected) > 7)
+            streamed = [head.key for head in objects.heads(audience, query, latest=False)]
+            assert streamed == expected[::-1]
+            assert objects.count(audience, query) == len(expected)
+
+
+def test_a_label_of_several_originators_is_one_label_for_whoever_asks_by_its_name(tmp_path: Path) -> None:
+    label, others = LABELS[0], "c" * 50
+    store = IMPLEMENTATIONS["sqlcipher"](tmp_path / "live.db")
+    for number, party in enumerate((HERE, THERE, others)):
+        with store.write() as unit:
+            unit.objects.add([marked(number, label, originator=party)], source=party, at=number)
+    with store.read() as unit:
+        assert [count for _, _, count in unit.objects.labels(HOME)] == [3]
+        assert [use.originator for use in unit.objects.labels_in_use(HOME)] == [HERE, THERE, others]
+        over = unit.recalls.expired(label_hash(label), 9, own=HERE, most=10)
+        assert {key.originator for key in over} == {THERE, others}
+        assert len(unit.recalls.expired(label_hash(label), 9, own=HERE, most=1)) == 1
     store.close()

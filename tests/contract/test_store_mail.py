@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simpul.domain.mail import AckState, Evidence, MailState, MatchRow, Outgoing, Receipt
+from simpul.domain.objects import ObjectKey
 from simpul.domain.queries import EVERYTHING, HOME, Query
+from simpul.domain.releases import OBJECT, ReceivedLeaf
 from simpul.errors import Malformed, NotFound, Refusal
 from simpul.ports import Mail, Store
 from tests.contract.conftest import MakeStore
@@ -283,15 +285,20 @@ def test_a_receipt_is_kept_once(store: Store) -> None:
         assert list(unit.mail.receipts()) == [receipt, later]
 
 
+def leaf(position: int, key: ObjectKey | None = None) -> ReceivedLeaf:
+    """A leaf that came in; only its position and object matter."""
+    return ReceivedLeaf(position=position, kind=OBJECT, salt=b"s", label=b"l", hash=b"h", key=key)
+
+
 def test_a_product_is_whole_when_its_last_part_is_here_whatever_the_order(store: Store) -> None:
     second = inbox_item(objects=2, portions=((2, "then"),), first_arrived=7)
     first = inbox_item(objects=1, sheet=b"{}", title="T", grade="B2", portions=((1, "it"),), first_arrived=9)
     with store.write() as unit:
         unit.objects.add([marked(1)], source=THERE, at=1)
-        half = unit.mail.add_part(second, 1, [(4, b"s", key_of(marked(1))), (5, b"t", None)], [bytes(32)])
+        half = unit.mail.add_part(second, 1, [leaf(4, key_of(marked(1))), leaf(5)], [bytes(32)])
         assert unit.mail.add_part(second, 1, [], []) == half
         assert (half.parts_here, half.whole_at, half.objects) == (1, None, 2)
-        whole = unit.mail.add_part(first, 0, [(0, b"u", None)], [])
+        whole = unit.mail.add_part(first, 0, [leaf(0)], [])
         assert (whole.parts_here, whole.whole_at, whole.first_arrived, whole.objects) == (2, 9, 7, 3)
         assert (whole.title, whole.sheet, whole.portions) == ("T", b"{}", ((1, "it"), (2, "then")))
         assert unit.mail.inbox_item(whole.product) == whole
@@ -330,7 +337,7 @@ def test_what_is_in_quarantine_is_never_found_counted_or_matched(store: Store) -
         assert unit.objects.labels(HOME) == []
         assert unit.objects.originated(HERE, [suspect.object.id]) == set()
         (kept,) = unit.mail.quarantined_objects(group().id)
-        assert kept == (suspect.object.id, suspect.object.version, suspect.object.raw, AMBER)
+        assert kept == (suspect.object.id, suspect.object.version, suspect.object.raw, AMBER, 0)
         assert unit.mail.quarantine_extra(group().id) == b'{"product":"x"}'
 
 

@@ -138,19 +138,23 @@ class Server:
         self.start()
 
     def start(self) -> None:
+        # Until the child listens for it, SIGTERM waits: else one that comes at once would end it like a kill.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         self.pid = os.fork()
         if self.pid == 0:
             code = 1
             try:
+                stop = threading.Event()
+                signal.signal(signal.SIGTERM, lambda *_: stop.set())
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                 with self._open() as nations:
                     node = nations[self._name]
-                    stop = threading.Event()
-                    signal.signal(signal.SIGTERM, lambda *_: stop.set())
                     with node.lock(), Courier(node, stopped=stop.set) as courier:
                         stop.wait()
                     code = 2 if courier.failed else 0
             finally:
                 os._exit(code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ from simpul.domain.labels import Label, Onward, Tlp
 from simpul.domain.mail import MailState, Outgoing
 from simpul.domain.objects import ObjectKey
 from simpul.domain.policy import duties
-from simpul.domain.releases import OBJECT, PORTION, SHEET, Release, ReleaseLeaf, ReleaseState
+from simpul.domain.releases import OBJECT, PORTION, SHEET, Proof, Release, ReleaseLeaf, ReleaseState
 from simpul.protocol import canonical, manifest
 from simpul.protocol.documents import Document, sign
 from simpul.protocol.envelope import Address, seal
@@ -41,6 +41,7 @@ class Leaf(NamedTuple):
     kind: int
     label: Label
     body: bytes
+    proof: Proof | None = None
 
 
 def view(to: Nation, *, tlp: Tlp = Tlp.GREEN, unmapped: frozenset[str] = frozenset()) -> Label:
@@ -148,6 +149,7 @@ def _entry(sender: Nation, position: int, leaf: Leaf) -> tuple[ReleaseLeaf, byte
         label=hash,
         salt=salt,
         hash=manifest.leaf_hash(salt, leaf.kind, hash, leaf.body),
+        proof=leaf.proof,
     )
     return made, leaf.body
 

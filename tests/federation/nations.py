@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -306,11 +306,11 @@ class World:
 NATIONS = (("Arunika", "XA"), ("Borealia", "XB"), ("Cendara", "XC"))
 
 
-def found(folder: Path) -> People:
-    """Three nations that have heard nothing of each other, at rest in a folder."""
+def found(folder: Path, nations: Iterable[tuple[str, str]] = NATIONS) -> People:
+    """Nations that have heard nothing of each other, at rest in a folder."""
     relay = RelayProcess(folder / "relay")
     people: People = {}
-    for name, country in NATIONS:
+    for name, country in nations:
         home, kek = folder / name.lower(), folder / f"{name.lower()}.kek"
         found_node(
             home,

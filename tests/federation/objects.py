@@ -69,12 +69,13 @@ def agreement(
     ceiling: str = "amber+strict",
     not_before: str = "2020-01-01T00:00:00Z",
     not_after: str = "2060-01-01T00:00:00Z",
+    onward: str = "consent",
     more: str = "",
 ) -> str:
     """An agreement file between the named parties."""
     return (
         f"id = {json.dumps(id or '-'.join(parties).lower())}\nversion = {version}\ntitle = 'Exchange'\n"
         f"parties = {json.dumps(list(parties))}\npurposes = ['cyber-defence']\ntopics = {json.dumps(list(topics))}\n"
-        f"tlp_ceiling = {json.dumps(ceiling)}\nonward = 'consent'\nretention_days = 365\n"
+        f"tlp_ceiling = {json.dumps(ceiling)}\nonward = {json.dumps(onward)}\nretention_days = 365\n"
         f"obligations = ['protect as own']\nnot_before = {not_before}\nnot_after = {not_after}\n{more}"
     )

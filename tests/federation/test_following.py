@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simpul.errors import PolicyRefusal
-from simpul.services.answering import give_feedback
+from simpul.services.answering import Deed, give_feedback
 from simpul.services.reading import open_product, product_document, verify_receipts
 from tests.federation.nations import DRAFTER, Nation, World
 from tests.federation.objects import indicator, label
@@ -33,7 +33,8 @@ def followed(nation: Nation, product: str) -> dict[str, dict[str, Any]]:
 
 
 def says(nation: Nation, product: str, text: str, *, acted: bool = False) -> None:
-    give_feedback(nation.node, nation.people[DRAFTER], product, rating="useful", acted=acted, text=text)
+    deed = Deed() if acted else None
+    give_feedback(nation.node, nation.people[DRAFTER], product, rating="useful", text=text, deed=deed)
 
 
 def test_each_recipients_times_are_seen_as_they_come(

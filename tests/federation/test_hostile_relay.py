@@ -8,8 +8,8 @@ from simpul.domain.products import Precedence
 from simpul.ports import Transport
 from simpul.services.connecting import address_of
 from simpul.services.delivering import Session, carry, number_waiting
+from simpul.services.packing import Packer
 from simpul.services.receiving import Fate, receive
-from simpul.services.releasing import Packer
 from simpul.services.syncing import SyncReport
 from simpul.services.upkeep import run_jobs
 from tests.federation.nations import DAY, Envelopes, Nation, World, lost

@@ -168,7 +168,7 @@ def test_what_was_received_is_not_released_onward(
     (shown,) = borealia.previews(product, cendara)
     going = {o.id for o in shown.objects if o.sha256}
     assert going == {own["id"]}
-    assert {o.clause for o in shown.objects if not o.sha256} == {"label.releasable-to"}
+    assert {o.clause for o in shown.objects if not o.sha256} == {"label.onward"}
     borealia.releases(product, cendara)
     world.exchange(2)
     assert FOR_B["id"].encode() not in cendara.export()

@@ -14,7 +14,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from simpul.domain.grants import Grant, Leaves
+from simpul.domain.labels import Onward
 from simpul.domain.mail import Outgoing
+from simpul.domain.releases import Proof
 from simpul.protocol import (
     agreements,
     cards,
@@ -26,9 +29,11 @@ from simpul.protocol import (
     manifest,
     message,
     payloads,
+    recalls,
     release,
 )
 from simpul.protocol.canonical import encode
+from simpul.protocol.grants import GRANT, encode_grant
 from simpul.protocol.keys import PrekeySecret
 from tests.unit.protocol.handmade import sealed_by_hand
 from tests.unit.protocol.parties import (
@@ -432,17 +437,18 @@ def order() -> Iterator[Vector]:
     )
     gap["state"] = {stream.hex(): {"up_to": 1, "ranges": [[3, 3]]}}
     yield gap
-    recall = payloads.Recall(
+    recall = recalls.Recall(
+        author=ARUNIKA.party,
         originator=ARUNIKA.party,
+        action="recall",
+        code="mistake",
         product=TOLD.manifest.product,
-        version=None,
-        objects=(),
         reason="wrong person",
         issued=NOW,
         deadline=NOW + DAY,
     )
-    document = documents.sign("recall", REALM, encode(recall), ARUNIKA.signing)
-    notice = procedure(payloads.RecallNotice(product=recall.product), "recall", (document.encode(),))
+    document = documents.sign("recall", REALM, recalls.encode_recall(recall), ARUNIKA.signing)
+    notice = procedure(recalls.RecallNotice(), "recall", (document.encode(),))
     yield envelopes(
         "recall-before-release",
         "The recall of a product arrives before the product, which is then refused.",
@@ -493,6 +499,69 @@ def leaves() -> Iterator[Vector]:
         "A manifest that Borealia signed in Arunika's name.",
         [sealed(release_message(other)).envelope],
         ("bad-signature", "prove"),
+    )
+
+
+def passed_on() -> Iterator[Vector]:
+    """Arunika passes on what Cendara wrote."""
+    told = tale([b"sheet", b"portion", *(b'{"id":"note--c%d"}' % n for n in range(5))], author=CENDARA)
+    consent = Grant(
+        request=drawn("request"),
+        originator=CENDARA.party,
+        grantee=ARUNIKA.party,
+        beneficiary=BOREALIA.party,
+        leaves=(Leaves(root=told.tree.root, positions=(3,)),),
+        rendition=b"",
+        purpose="counter-proliferation",
+        obligations=(),
+        onward=Onward(none=True),
+        agreement=drawn("agreement"),
+        not_after=NOW + DAY,
+        repeated=False,
+        at=NOW,
+    )
+    grant = documents.sign(GRANT, REALM, encode_grant(consent), CENDARA.signing).encode()
+    whole = told.proof(3, grant)
+
+    def sent(proof: Proof, body: bytes = told.leaves[3][1]) -> bytes:
+        passed = tale([b"sheet", b"portion", b'{"id":"note--a"}', body], name="passing", passed={3: proof})
+        return sealed(release_message(passed)).envelope
+
+    known = ["arunika-1", "borealia-1", "cendara-1"]
+    yield envelopes(
+        "passed-on",
+        "An object that Cendara wrote, passed on by Arunika with Cendara's manifest, leaf, path and grant.",
+        [sent(whole)],
+        ("opened", "recall"),
+        cards=known,
+    )
+    yield envelopes(
+        "passed-on-without-card",
+        "The same to a reader without Cendara's card: proven to be in that manifest, and nobody vouches for it.",
+        [sent(whole)],
+        ("unverified", "authorship"),
+    )
+    yield envelopes(
+        "passed-on-edited",
+        "The body edited; another salt; another position; another label of Cendara's manifest; narrative as an object.",
+        [
+            sent(whole, b'{"id":"note--x1"}'),
+            sent(replace(whole, salt=drawn("another"))),
+            sent(replace(whole, position=4)),
+            sent(replace(whole, label=told.leaves[2][0].label)),
+            sent(told.proof(1), told.leaves[1][1]),
+        ],
+        *[("unproven", "prove")] * 4,
+        ("malformed", "payload"),
+        cards=known,
+    )
+    other = documents.sign(manifest.KIND, REALM, told.document.payload, ARUNIKA.signing).encode()
+    yield envelopes(
+        "passed-on-forged",
+        "A manifest that Arunika signed in Cendara's name.",
+        [sent(replace(whole, manifest=other))],
+        ("bad-signature", "prove"),
+        cards=known,
     )
 
 
@@ -647,7 +716,17 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.json"):
         old.unlink()
-    sets = (good, altered_outside, hostile_inside, wrong_place, understanding, timing, order, leaves)
+    sets = (
+        good,
+        altered_outside,
+        hostile_inside,
+        wrong_place,
+        understanding,
+        timing,
+        order,
+        leaves,
+        passed_on,
+    )
     vectors = [vector for make in (*sets, small_values, functions) for vector in make()]
     for vector in vectors:
         (FOLDER / f"{vector['name']}.json").write_text(json.dumps(vector, indent=1) + "\n")

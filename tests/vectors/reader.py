@@ -25,6 +25,7 @@ from simpul.protocol import (
     message,
     packages,
     payloads,
+    recalls,
     receipts,
     release,
 )
@@ -139,11 +140,9 @@ class Node:
         if isinstance(payload, payloads.Void):
             state = self.received.get(payload.stream, receipts.empty(payload.stream))
             self.received[payload.stream] = receipts.merge(state, payload.ranges)
-        if isinstance(payload, payloads.RecallNotice):
-            document = documents.parse_document(attached[0])
-            documents.require(document, "recall", self.realm)
-            recall = decode(document.payload, payloads.Recall)
-            documents.verify(document, [self._author(recall.originator, document)])
+        if isinstance(payload, recalls.RecallNotice):
+            document, recall = recalls.read_recall(attached[0], self.realm)
+            documents.verify(document, [self._author(recall.author, document)])
             self.recalled.add(recall.product)
         return "opened"
 
@@ -151,9 +150,16 @@ class Node:
         unpacked = release.unpack(opened.payload, opened.message.payload.length, self.realm)
         self.step = "prove"
         manifest.check_originator(unpacked.manifest, opened.message.sender)
-        part = release.prove(unpacked, self._author(unpacked.manifest.originator, unpacked.document))
+        key = self._author(unpacked.manifest.originator, unpacked.document)
+        part = release.prove(unpacked, key, self._vouched)
+        self.step = "authorship"
+        if any(entry.passed and not entry.passed.verified for entry in part.entries):
+            return "unverified"
         self.step = "recall"
         return "refused" if part.manifest.product in self.recalled else "opened"
+
+    def _vouched(self, document: documents.Document, party: str) -> PublicKey | None:
+        return self._author(party, document) if party in self.cards else None
 
     def _author(self, party: str, document: documents.Document) -> PublicKey:
         return self.cards[party].pair_of(self.realm, document.signatures[0].key)

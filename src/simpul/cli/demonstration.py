@@ -16,16 +16,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
 from simpul.errors import InputFault, SimpulError
+
+if TYPE_CHECKING:
+    from simpul.cli.demonstration_sharing import Sharing
 
 PHRASE: Final = "a long phrase for a fictional officer"
 DRAFTER, APPROVER = "laras", "bima"
@@ -33,6 +37,8 @@ COMMAND_SECONDS: Final = 300
 WAIT_SECONDS: Final = 120
 
 PURPOSE: Final = "counter-proliferation"
+
+T = TypeVar("T")
 
 
 class Nation(Struct, frozen=True, kw_only=True):
@@ -55,10 +61,11 @@ class Demonstration:
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self._folder = folder
-        self._say = say
+        self.say = say
         self._passphrase = folder / "keys" / "passphrase"
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self.urls: dict[str, str] = {}
+        self.parties: dict[str, str] = {}
         self.nations = tuple(
             Nation(
                 name=name,
@@ -96,6 +103,11 @@ class Demonstration:
                 do="run the command by hand; with --keep the homes stay",
             )
         return json.loads(done.stdout)
+
+    def everywhere(self, do: Callable[[Nation], T]) -> list[T]:
+        """The same at every nation at once, each at its own home; returns what each gave, in their order."""
+        with ThreadPoolExecutor(len(self.nations)) as pool:
+            return list(pool.map(do, self.nations))
 
     def start(self, name: str, words: Sequence[str]) -> str:
         """Start a process of that name, whose standard error goes to a file of its own; returns its URL."""
@@ -168,44 +180,37 @@ class Demonstration:
         (self._folder / "keys").mkdir(mode=0o700)
         self._passphrase.touch(0o600)
         self._passphrase.write_text(PHRASE + "\n")
-        self._say("a relay starts: it will see tags, lengths and times, and nothing else")
+        self.say("a relay starts: it will see tags, lengths and times, and nothing else")
         relay = self.start(
             "relay", ["relay", "--listen", "127.0.0.1:0", "--data", str(self._folder / "relay")]
         )
-        cards: dict[str, tuple[Path, str]] = {}
-        for nation in self.nations:
-            self._say(f"{nation.name} makes its node: home, keys, root key, card, two officers")
-            root = self._folder / "keys" / f"{nation.name.lower()}.root"
-            party = self.run(
-                nation,
-                "init",
-                "--name",
-                nation.name,
-                "--country",
-                nation.country,
-                "--root",
-                str(root),
-                "--relay",
-                relay,
-            )["party"]
-            for user in (DRAFTER, APPROVER):
-                self.run(nation, "user", "add", user, "--passphrase-file", str(self._passphrase))
-            card = self._folder / "keys" / f"{nation.name.lower()}.card"
-            self.run(nation, "card", "show", "--out", str(card))
-            cards[nation.name] = (card, party)
-        self._say("each nation adds the others' cards, after comparing fingerprints")
-        for nation in self.nations:
-            for name, (card, party) in cards.items():
-                if name != nation.name:
-                    self.run(nation, "card", "add", str(card), "--fingerprint", party)
+        self.say("each nation makes its node: home, keys, root key, card, two officers")
+        cards = dict(zip(self.nations, self.everywhere(partial(self._set_up, relay=relay)), strict=True))
+        self.parties = {nation.name: party for nation, (_, party) in cards.items()}
+        self.say("each nation adds the others' cards, after comparing fingerprints")
+        self.everywhere(partial(self._add_cards, cards=cards))
         for nation in self.nations:
             self.start(nation.name.lower(), ["--home", str(nation.home), "--kek", str(nation.kek), "serve"])
-        self._say("three nodes run; they give each other keys through the relay")
+        self.say("three nodes run; they give each other keys through the relay")
         for nation in self.nations:
-            self.until(
-                f"keys at {nation.name}",
-                partial(self._may_write, nation),
-            )
+            self.until(f"keys at {nation.name}", partial(self._may_write, nation))
+
+    def _set_up(self, nation: Nation, *, relay: str) -> tuple[Path, str]:
+        """A home and two officers; returns the card, and the fingerprint to compare it with."""
+        keys, name = self._folder / "keys", nation.name.lower()
+        party = self.run(
+            nation, "init", "--name", nation.name, "--country", nation.country,
+            "--root", str(keys / f"{name}.root"), "--relay", relay,
+        )["party"]  # fmt: skip
+        for user in (DRAFTER, APPROVER):
+            self.run(nation, "user", "add", user, "--passphrase-file", str(self._passphrase))
+        self.run(nation, "card", "show", "--out", str(keys / f"{name}.card"))
+        return keys / f"{name}.card", str(party)
+
+    def _add_cards(self, nation: Nation, *, cards: dict[Nation, tuple[Path, str]]) -> None:
+        for other, (card, party) in cards.items():
+            if other != nation:
+                self.run(nation, "card", "add", str(card), "--fingerprint", party)
 
     def _may_write(self, nation: Nation) -> bool:
         return all(partner["can_write_to"] for partner in self.run(nation, "status")["partners"])
@@ -213,12 +218,12 @@ class Demonstration:
     def agree(self) -> None:
         """Two bilateral agreements, proposed by Arunika and signed by its partners."""
         arunika, borealia, cendara = self.nations
-        with _data("agreements") as folder:
-            for file in sorted(folder.iterdir()):
+        with data("agreements") as folder:
+            for file in sorted(folder.glob("arunika-*.toml")):
                 self.acting(arunika, DRAFTER, "agreement", "propose", str(file))
         for nation in (borealia, cendara):
             offered = self.until(f"proposal at {nation.name}", partial(self.run, nation, "agreement", "list"))
-            self._say(f"{nation.name} signs agreement {offered[0]['agreement']}")
+            self.say(f"{nation.name} signs agreement {offered[0]['agreement']}")
             self.acting(nation, DRAFTER, "agreement", "sign", offered[0]["agreement"])
         self.until(
             "agreement in force",
@@ -228,21 +233,21 @@ class Demonstration:
     def collect(self, bundle: Path | None) -> None:
         """Arunika imports a catalogue and its own case, and marks both."""
         arunika = self.nations[0]
-        with _data("labels") as labels, _catalogue(bundle, self._folder) as catalogue, _data("") as case:
-            self._say(f"Arunika imports {'ATT&CK for ICS 18.1' if bundle is None else bundle.name}")
-            self._imported(arunika, catalogue, labels / "attack.toml")
-            self._say("Arunika imports its case LANTERN TIDE, for nobody until it is marked")
-            self._imported(arunika, case / "case.json", labels / "own.toml")
+        with data("labels") as labels, _catalogue(bundle, self._folder) as catalogue, data("") as case:
+            self.say(f"Arunika imports {'ATT&CK for ICS 18.1' if bundle is None else bundle.name}")
+            self.imports(arunika, catalogue, labels / "attack.toml")
+            self.say("Arunika imports its case LANTERN TIDE, for nobody until it is marked")
+            self.imports(arunika, case / "case.json", labels / "own.toml")
             for step in json.loads((case / "plan.json").read_text()):
                 label = case / step["label"]
                 marked = self.acting(arunika, DRAFTER, "mark", *step["ids"], "--label", str(label))["marked"]
-                self._say(f"Arunika marks {marked} objects by {label.name}")
+                self.say(f"Arunika marks by {label.name}: {marked}")
 
-    def _imported(self, nation: Nation, file: Path, label: Path) -> None:
+    def imports(self, nation: Nation, file: Path, label: Path) -> None:
         """An import; refused objects of a strange bundle do not end the demonstration."""
         words = ["import", str(file), "--label", str(label), "--as", DRAFTER]
         done = self.run(nation, *words, "--passphrase-file", str(self._passphrase), ok=(0, 1))
-        self._say(
+        self.say(
             f"  {done['read']} read: {done['stored']} stored, {done['known']} known, {done['refused']} refused"
         )
 
@@ -250,7 +255,7 @@ class Demonstration:
         """Draft, preview, approve by a second person, release, and wait until it is in both inboxes."""
         arunika, borealia, cendara = self.nations
         partners = (borealia, cendara)
-        with _data("portions.toml") as portions:
+        with data("portions.toml") as portions:
             product = self.acting(
                 arunika, DRAFTER, "product", "new", "--title", "LANTERN TIDE: situation 3", "--purpose", PURPOSE,
                 "--precedence", "flash", "--grade", "B2", "--all", "--portions", str(portions),
@@ -258,17 +263,18 @@ class Demonstration:
         preview = self.run(arunika, "product", "preview", product, "--to", "Borealia", "--to", "Cendara")
         for nation, each in zip(partners, preview["recipients"], strict=True):
             counts = ", ".join(f"{n} {word}" for word, n in each["counts"].items() if n)
-            self._say(f"preview for {nation.name}: {counts}")
+            self.say(f"preview for {nation.name}: {counts}")
         to = ["--to", "Borealia", "--to", "Cendara"]
-        self._say("a second officer approves, then Arunika releases")
+        self.say("a second officer approves, then Arunika releases")
         self.acting(arunika, APPROVER, "product", "approve", product, *to)
         self.acting(arunika, APPROVER, "product", "release", product, *to)
         for nation in partners:
-            self.until(f"product at {nation.name}", partial(self._arrived, nation, product))
-            self._say(f"it is in {nation.name}'s inbox")
+            self.until(f"product at {nation.name}", partial(self.arrived, nation, product))
+            self.say(f"it is in {nation.name}'s inbox")
         return str(product)
 
-    def _arrived(self, nation: Nation, product: str) -> Any:
+    def arrived(self, nation: Nation, product: str) -> Any:
+        """The product in a nation's inbox, or None until it is whole."""
         return next(
             (i for i in self.run(nation, "inbox") if i["product"] == product and i["whole"] is not None), None
         )
@@ -276,13 +282,13 @@ class Demonstration:
     def answer(self, product: str) -> None:
         """Borealia's own sightings meet Arunika's indicators; a sighting and feedback go back."""
         arunika, borealia, _ = self.nations
-        with _data("sightings-b.json") as sightings, _data("labels") as labels:
-            self._imported(borealia, sightings, labels / "sightings-b.toml")
+        with data("sightings-b.json") as sightings, data("labels") as labels:
+            self.imports(borealia, sightings, labels / "sightings-b.toml")
         matches = self.run(borealia, "status")["matches"]
-        self._say(f"Borealia's own observations meet {len(matches)} of Arunika's indicators")
+        self.say(f"Borealia's own observations meet {len(matches)} of Arunika's indicators")
         if matches:
             seen = self.acting(borealia, DRAFTER, "sight", matches[0]["value"])
-            self._say(f"Borealia sends a sighting of {matches[0]['value']} to {len(seen['sent'])} party")
+            self.say(f"Borealia sends a sighting of {matches[0]['value']} to {len(seen['sent'])} party")
         self.acting(
             borealia,
             DRAFTER,
@@ -295,85 +301,90 @@ class Demonstration:
             "Container held at Kalvik.",
         )
         self.until("feedback at Arunika", lambda: self.run(arunika, "status")["feedback"])
-        for nation in self.nations:
-            self.run(nation, "sync", "--once")
-        self.until("every ack", lambda: all(self._settled(n) for n in self.nations))
 
-    def _settled(self, nation: Nation) -> bool:
-        waiting = self.run(nation, "status")
-        return not waiting["jobs"] and not waiting["unacknowledged"]
+    def _settle(self) -> list[dict[str, Any]]:
+        """Until nothing waits any more, and every log is closed by a checkpoint; returns each nation's status then."""
+        self.everywhere(lambda nation: self.run(nation, "sync", "--once"))
+        return list(self.until("every ack", self._settled))
+
+    def _settled(self) -> list[dict[str, Any]] | None:
+        statuses = self.everywhere(lambda nation: self.run(nation, "status"))
+        return None if any(each["jobs"] or each["unacknowledged"] for each in statuses) else statuses
 
     # The facts.
 
-    def facts(self, product: str) -> dict[str, Any]:
+    def facts(self, product: str, sharing: Sharing) -> dict[str, Any]:
         """What can be checked, from the commands alone."""
-        for nation in self.nations:
-            self.run(nation, "sync", "--once")
-        statuses = {n.name: self.run(n, "status") for n in self.nations}
-        logs = {n.name: self.run(n, "log", "verify", ok=(0, 1)) for n in self.nations}
-        receipts = [self.run(n, "receipts", ok=(0, 1)) for n in self.nations]
+        statuses = self._settle()
+        logs = self.everywhere(lambda nation: self.run(nation, "log", "verify", ok=(0, 1)))
+        receipts = self.everywhere(lambda nation: self.run(nation, "receipts", ok=(0, 1)))
         records = self._command(["relay", "--data", str(self._folder / "relay"), "--records"])
-        releases = self._deliveries(product, statuses)
-        total, verified = (sum(r[k] for r in receipts) for k in ("total", "verified"))
-        leaks = self._leaks()
+        releases = self._deliveries(product, statuses[0])
+        total, verified = (sum(each[k] for each in receipts) for k in ("total", "verified"))
         document: dict[str, Any] = {
-            "nations": [_nation_facts(n, statuses[n.name], logs[n.name]) for n in self.nations],
+            "nations": [_nation_facts(*each) for each in zip(self.nations, statuses, logs, strict=True)],
             "releases": releases,
-            "matches": [m for status in statuses.values() for m in status["matches"]],
+            "matches": [m for status in statuses for m in status["matches"]],
             "receipts": {"total": total, "verified": verified},
             "relay": {"records": records},
+            **sharing.facts(),
         }
+        shared, leaks = sharing.holds(document), self._leaks(sharing)
         document["ok"] = bool(
-            all(log["ok"] for log in logs.values())
+            all(log["ok"] for log in logs)
             and total == verified > 0
             and all(r["objects"] > 0 for r in releases)
             and bool(records)
+            and shared
             and not leaks
         )
-        for leak in leaks:
-            self._say(f"LEAK: {leak}")
+        for fault in (*(f"LEAK: {leak}" for leak in leaks), *sharing.faults()):
+            self.say(fault)
         return document
 
-    def _deliveries(self, product: str, statuses: dict[str, Any]) -> list[dict[str, Any]]:
+    def _deliveries(self, product: str, status: dict[str, Any]) -> list[dict[str, Any]]:
         """What came to each partner, and how long after the approval it was whole there."""
         approved = {
-            r["to"]: r
-            for r in statuses[self.nations[0].name]["releases"]
-            if r["product"] == product and r["state"] == "released"
+            r["to"]: r for r in status["releases"] if r["product"] == product and r["state"] == "released"
         }
         found = []
         for nation in self.nations[1:]:
-            party = statuses[nation.name]["party"]
-            arrived = self._arrived(nation, product)
+            party = self.parties[nation.name]
+            arrived = self.arrived(nation, product)
             delay = _moment(arrived["whole"]) - _moment(approved[party]["approved"])
             found.append(
                 {"to": party, "objects": arrived["objects"], "approval_to_inbox_ms": round(delay * 1000, 1)}
             )
         return found
 
-    def _leaks(self) -> list[str]:
-        """Canaries of what was withheld, looked for in the others' exports and in every file of the relay."""
-        with _data("canaries.json") as file:
-            canaries = json.loads(file.read_text())
+    def _leaks(self, sharing: Sharing) -> list[str]:
+        """Canaries of what was withheld, or taken back, in the others' exports and in every file of the relay."""
+        with data("canaries.json") as file:
+            canaries = [*json.loads(file.read_text()), sharing.canary()]
         relay = b"".join(p.read_bytes() for p in sorted((self._folder / "relay").rglob("*")) if p.is_file())
         found = [f"{c['canary']} at the relay" for c in canaries if c["canary"].encode() in relay]
-        texts = {n.name: self._everything(n) for n in self.nations}
+        everything = self.everywhere(self.everything)
+        texts = {n.name: text for n, text in zip(self.nations, everything, strict=True)}
         for canary in canaries:
             word = canary["canary"].encode()
             found += [f"{word.decode()} at {name}" for name in canary["kept_from"] if word in texts[name]]
             if word not in texts["Arunika"]:
                 found.append(f"{word.decode()} is not at Arunika, so that looking for it proves nothing")
-        self._say(f"{len(canaries)} canaries of what was withheld: {len(found)} found where they must not be")
+        self.say(
+            f"{len(canaries)} canaries of what was withheld or taken back: {len(found)} found where they must not be"
+        )
         return found
 
-    def _everything(self, nation: Nation) -> bytes:
+    def everything(self, nation: Nation) -> bytes:
         """All that a nation's own officers can read there: every stored byte and every inbox portion."""
         out = self._folder / f"{nation.name.lower()}-export.json"
-        self.run(nation, "export", "--out", str(out))
+        made = self.run(nation, "export", "--out", str(out))
         own = [self.run(nation, "product", "show", p["product"]) for p in self.run(nation, "product", "list")]
-        data = out.read_bytes() + json.dumps([self.run(nation, "inbox"), own]).encode()
-        out.unlink()
-        return data
+        notice = [Path(made["attribution"])] if made["attribution"] else []
+        read = b"".join(file.read_bytes() for file in (out, *notice))
+        for file in (out, *notice):
+            file.unlink()
+        return read + json.dumps([self.run(nation, "inbox"), own]).encode()
 
 
 def _nation_facts(nation: Nation, status: dict[str, Any], log: dict[str, Any]) -> dict[str, Any]:
@@ -400,7 +411,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _data(name: str) -> Iterator[Path]:
+def data(name: str) -> Iterator[Path]:
     """A file or folder of the demonstration's data, as a path."""
     base = resources.files("simpul.demo_case")
     with resources.as_file(base / name if name else base) as path:
@@ -416,7 +427,7 @@ def _catalogue(bundle: Path | None, folder: Path) -> Iterator[Path]:
         return
     unpacked = folder / "ics-attack-18.1.json"
     with (
-        _data("attack") as attack,
+        data("attack") as attack,
         gzip.open(attack / "ics-attack-18.1.json.gz") as packed,
         unpacked.open("wb") as file,
     ):

@@ -6,7 +6,7 @@ import click
 
 from simpul.cli.frame import Actor, Call, Command, Group, acting, framed
 from simpul.cli.opening import opened, signer
-from simpul.cli.output import instant, table
+from simpul.cli.output import table
 
 
 @click.command("sync", cls=Command, short_help="Send what waits and fetch what has come.")
@@ -67,26 +67,13 @@ def quarantine() -> None:
 @framed
 def quarantine_list(call: Call, everything: bool) -> None:
     """List what waits for a reviewer, with the reasons."""
+    from simpul.api.documents import quarantined as document
     from simpul.services.reading import list_quarantined
 
     with opened(call) as node:
         groups = list_quarantined(node, state=None if everything else "waiting")
     call.output.document(
-        [
-            {
-                "id": i.id.hex(),
-                "from": i.sender,
-                "kind": i.kind,
-                "objects": i.objects,
-                "portions": i.portions,
-                "sheet": i.sheet,
-                "reasons": [{"clause": clause, "why": why} for clause, why in i.reasons],
-                "arrived": instant(i.arrived),
-                "state": i.state,
-                "decided_by": i.decided_by,
-            }
-            for i in (group.item for group in groups)
-        ],
+        [document(group.item) for group in groups],
         human=lambda: table(
             ["id", "from", "kind", "objects", "portions", "reasons", "state"],
             [
@@ -141,15 +128,41 @@ def quarantine_refuse(call: Call, actor: Actor, wanted: str) -> None:
     help="What it was worth.",
 )
 @click.option("--acted", is_flag=True, help="It was acted on.")
+@click.option(
+    "--action",
+    type=click.Choice(["internal", "indirect", "direct", "notify", "court"]),
+    default="internal",
+    show_default=True,
+    help="How: inside one's own systems, out of or in the adversary's sight, by telling those concerned, or in court.",
+)
+@click.option("--on", "objects", metavar="ID", multiple=True, help="On this object only; may be repeated.")
+@click.option("--permission", default="", metavar="TEXT", help="By which word the originator permitted it.")
 @click.option("--text", default="", help="In words.")
 @acting(required=True)
 @framed
-def feedback(call: Call, actor: Actor, wanted: str, rating: str, acted: bool, text: str) -> None:
-    """Tell the originator of a received product what it was worth. ID is the product's."""
-    from simpul.services.answering import give_feedback
+def feedback(
+    call: Call,
+    actor: Actor,
+    wanted: str,
+    rating: str,
+    acted: bool,
+    action: str,
+    objects: tuple[str, ...],
+    permission: str,
+    text: str,
+) -> None:
+    """Tell the originator of a received product what it was worth. ID is the product's.
 
+    With --acted it is refused if the duties that came with the product forbid that --action.
+    """
+    from simpul.domain.obligations import Action
+    from simpul.services.answering import Deed, give_feedback
+
+    if not acted and (objects or permission or action != "internal"):
+        raise click.UsageError("--action, --on and --permission say how it was acted on: write --acted too")
+    deed = Deed(how=Action(action), on=objects, permission=permission) if acted else None
     with opened(call) as node:
-        to = give_feedback(node, signer(node, actor), wanted, rating=rating, acted=acted, text=text)
+        to = give_feedback(node, signer(node, actor), wanted, rating=rating, text=text, deed=deed)
     call.output.document({"product": wanted, "to": to, "rating": rating})
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from simpul.cli.frame import Actor, Call, Group, acting, framed
 from simpul.cli.opening import opened, signer
-from simpul.cli.output import instant, table
+from simpul.cli.output import table
 from simpul.cli.variadic import Variadic
 from simpul.domain.products import Precedence
 
 if TYPE_CHECKING:
-    from simpul.domain.releases import Release
     from simpul.services.previewing import RecipientPreview
+    from simpul.services.reaching import Reach
 
 
 @click.group("product", cls=Group, short_help="Make, preview, approve and release products.")
@@ -115,27 +115,42 @@ def preview(call: Call, wanted: str, recipients: tuple[str, ...], out: Path | No
 
     With --out, DIR/<party>/<sha256> holds the exact bytes of each object and portion that would go.
     """
+    from simpul.api.documents import preview as document
     from simpul.services.previewing import preview as look
 
     with opened(call) as node:
         previews = look(node, wanted, recipients, out)
-    call.output.document({"recipients": [_document(p) for p in previews]}, human=lambda: _lines(previews))
+    call.output.document({"recipients": [document(p) for p in previews]}, human=lambda: _lines(previews))
 
 
 @product.command("approve", cls=Variadic, short_help="Approve a product for recipients, as a second person.")
 @click.argument("wanted", metavar="ID")
 @_to
+@click.option(
+    "--previewed",
+    multiple=True,
+    metavar="HASH",
+    help="The `policy` of the preview that was looked at: what changed since is not approved.",
+)
 @acting(required=True)
 @framed
-def approve(call: Call, actor: Actor, wanted: str, recipients: tuple[str, ...]) -> None:
+def approve(
+    call: Call, actor: Actor, wanted: str, recipients: tuple[str, ...], previewed: tuple[str, ...]
+) -> None:
     """Approve a product for each recipient. This fixes what goes; a later change needs a new approval."""
+    from simpul.api.documents import release as document
     from simpul.services.releasing import approve as sign
 
     with opened(call) as node:
         releases = sign(
-            node, signer(node, actor), wanted, recipients, progress=call.output.counting("objects fixed")
+            node,
+            signer(node, actor),
+            wanted,
+            recipients,
+            progress=call.output.counting("objects fixed"),
+            previewed=previewed,
         )
-    call.output.document({"approved": [_release(r) for r in releases]})
+    call.output.document({"approved": [document(r) for r in releases]})
 
 
 @product.command("release", cls=Variadic, short_help="Release an approved product.")
@@ -145,34 +160,25 @@ def approve(call: Call, actor: Actor, wanted: str, recipients: tuple[str, ...]) 
 @framed
 def release(call: Call, actor: Actor, wanted: str, recipients: tuple[str, ...]) -> None:
     """Release what was approved. It leaves at the next `sync`, or at once where `serve` runs."""
+    from simpul.api.documents import release as document
     from simpul.services.releasing import release as let_go
 
     with opened(call) as node:
         releases = let_go(node, signer(node, actor), wanted, recipients)
-    call.output.document({"released": [_release(r) for r in releases]})
+    call.output.document({"released": [document(r) for r in releases]})
 
 
 @product.command("list", short_help="List this node's products.")
 @framed
 def list_(call: Call) -> None:
     """List the newest version of each product of this node."""
+    from simpul.api.documents import product as document
     from simpul.services.reading import list_products
 
     with opened(call) as node:
         found = list_products(node)
     call.output.document(
-        [
-            {
-                "product": p.id,
-                "version": p.version,
-                "title": p.title,
-                "precedence": p.precedence.value,
-                "objects": p.objects,
-                "drafter": p.drafter,
-                "known": instant(p.times.known),
-            }
-            for p in found
-        ],
+        [document(p) for p in found],
         human=lambda: table(
             ["product", "version", "precedence", "objects", "title"],
             [[p.id, p.version, p.precedence.value, p.objects, p.title] for p in found],
@@ -221,44 +227,6 @@ def show(call: Call, wanted: str, version: int | None) -> None:
     )
 
 
-def _release(release: Release) -> dict[str, Any]:
-    return {
-        "party": release.recipient,
-        "manifest": release.root.hex(),
-        "objects": release.objects,
-        "redacted": release.redacted,
-        "withheld": [{"clause": w.clause, "count": w.count} for w in release.withheld],
-        "state": release.state,
-        "approved": None if release.approved_at is None else instant(release.approved_at),
-    }
-
-
-def _document(preview: RecipientPreview) -> dict[str, Any]:
-    return {
-        "party": preview.party,
-        "objects": [
-            {
-                "id": o.id,
-                "modified": o.modified,
-                "outcome": o.outcome.word,
-                "clause": o.clause,
-                "sha256": o.sha256.hex() if o.sha256 else None,
-            }
-            for o in preview.objects
-        ],
-        "portions": [
-            {
-                "portion": p.number,
-                "outcome": p.outcome.word,
-                "clause": p.clause,
-                "sha256": p.sha256.hex() if p.sha256 else None,
-            }
-            for p in preview.portions
-        ],
-        "counts": preview.counts,
-    }
-
-
 def _lines(previews: list[RecipientPreview]) -> list[str]:
     lines: list[str] = []
     for preview in previews:
@@ -266,6 +234,20 @@ def _lines(previews: list[RecipientPreview]) -> list[str]:
         lines += [f"{preview.name} ({preview.party}): {counts or 'nothing'}"]
         rows = [[r.outcome, r.clause, r.count, r.why, r.change] for r in preview.reasons]
         lines += [*table(["outcome", "clause", "objects", "why", "what would have to change"], rows), ""]
-        rows = [[p.number, p.outcome.word, p.clause] for p in preview.portions]
-        lines += [*table(["portion", "outcome", "clause"], rows), ""]
+        rows = [[p.number, p.outcome.word, p.clause, p.why, p.change] for p in preview.portions]
+        lines += [*table(["portion", "outcome", "clause", "why", "what would have to change"], rows), ""]
+        cuts = [[o.id, ", ".join(o.cut)] for o in preview.objects if o.cut]
+        lines += [*table(["object", "what would be cut from it"], cuts), ""] if cuts else []
+        lines += [_reach(r) for r in preview.reach]
     return lines
+
+
+def _reach(reach: Reach) -> str:
+    """One line: what the recipient could do next with what it gets."""
+    whom = "nobody"
+    if reach.anyone:
+        whom = "any party"
+    elif reach.freely or reach.asking:
+        whom = f"{len(reach.freely) + len(reach.asking)} parties"
+    asking = ", once the originator consents" if reach.onward.startswith("consent") else ""
+    return f"{reach.objects} objects (onward: {reach.onward}) could go on from there to {whom}{asking}"

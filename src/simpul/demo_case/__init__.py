@@ -3,8 +3,11 @@
     attack/ics-attack-18.1.json.gz   real: MITRE ATT&CK for ICS 18.1 (attack/LICENSE.txt)
     case.json                        fictional: Arunika's case LANTERN TIDE, a STIX 2.1 bundle
     labels/*.toml                    the labels that Arunika (and, for its sightings, Borealia) sets
-    agreements/*.toml                what Arunika agreed with Borealia (wide) and with Cendara (narrow)
+    agreements/*.toml                what Arunika agreed with Borealia (wide) and with Cendara (narrow), and those two
     portions.toml                    the narrative of the case's product, each paragraph marked for itself
+    portions-b.toml                  what Borealia says beside what it passes on
+    sanitised.json                   what Arunika gives in place of what Borealia asked to pass on
+    onward.json                      which two objects that is about, and a word to look for
     plan.json                        which ids get which label
     canaries.json                    a word for each withheld thing, and who must never hold it
     sightings-b.json                 what Borealia's own sensors and desks saw

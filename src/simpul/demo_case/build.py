@@ -2,6 +2,8 @@
 
     case.json         one object a line, so that a change of the story is a readable diff
     sightings-b.json  Borealia's own
+    sanitised.json    what Arunika gives in place of the object that Borealia asks to pass on
+    onward.json       {"asked", "rendition", "canary"}: those two, and a word of the second
     plan.json         [{"label": "labels/x.toml", "ids": [...]}], every id of case.json exactly once
     canaries.json     [{"object", "portion", "canary", "kept_from", "why"}]
 
@@ -24,10 +26,12 @@ from simpul.demo_case import DIRECTORY, path
 from simpul.demo_case.borealia import sightings
 from simpul.demo_case.case import KEPT_FROM, Canary, Case, StixObject
 from simpul.demo_case.ids import named
+from simpul.demo_case.sanitised import CANARY, HANDOVER, handover, rendition, sanitised
 from simpul.demo_case.signals import signals
 from simpul.demo_case.story import cast, open_case, opinions, tie
 
 _WORD = re.compile(r"\bq[a-kmnp-z2-9]{12}\b")
+_ORDER = ("cyber", "shared", "technical", "entrusted", "source", "own")
 
 
 def the_case() -> Case:
@@ -37,6 +41,7 @@ def the_case() -> Case:
     tie(case, who)
     opinions(case, who)
     signals(case, who)
+    handover(case)
     return case
 
 
@@ -49,6 +54,8 @@ def files() -> dict[str, bytes]:
     return {
         "case.json": bundle("LANTERN TIDE", case.objects.values()),
         "sightings-b.json": bundle("Borealia sightings", sightings(hashes["SHA-256"]).objects.values()),
+        "sanitised.json": bundle("Handover, sanitised", sanitised().objects.values()),
+        "onward.json": (json.dumps(onward(case)) + "\n").encode(),
         "plan.json": lines(plan(case)),
         "canaries.json": lines(msgspec.to_builtins([*case.canaries, *narrative()])),
     }
@@ -56,15 +63,21 @@ def files() -> dict[str, bytes]:
 
 def plan(case: Case) -> list[dict[str, Any]]:
     """Which ids get which label, the most open label first."""
-    grades = sorted(set(case.grades.values()), key=("cyber", "shared", "technical", "source", "own").index)
+    grades = sorted(set(case.grades.values()), key=_ORDER.index)
     return [
         {"label": f"labels/{grade}.toml", "ids": [i for i, given in case.grades.items() if given == grade]}
         for grade in grades
     ]
 
 
+def onward(case: Case) -> dict[str, str]:
+    """What is asked for, what is given in its place, and the word by which that is looked for."""
+    asked = next(id for id, each in case.objects.items() if each.get("name") == HANDOVER)
+    return {"asked": asked, "rendition": rendition(), "canary": CANARY}
+
+
 def narrative() -> list[Canary]:
-    """The canaries of portions.toml. A paragraph bears one of the five labels, which says whom it is kept from."""
+    """The canaries of portions.toml. A paragraph bears one of the six labels, which says whom it is kept from."""
     graded = [(_toml(f"labels/{grade}.toml"), kept_from) for grade, kept_from in KEPT_FROM.items()]
     return [
         Canary(

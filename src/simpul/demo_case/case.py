@@ -1,9 +1,10 @@
 """The case as it is written down: objects, the label each gets, and the canaries laid in what is withheld.
 
-Five labels, from open to closed; `labels/<name>.toml` says each in full:
+Six labels, from open to closed; `labels/<name>.toml` says each in full:
 
     cyber      Borealia and Cendara; technical indicators of the intrusion
     shared     Borealia and Cendara; the case itself
+    entrusted  Borealia only, which must ask before it passes it on
     source     Borealia only; what would point at a source
     technical  released by name to both, but of a topic and level that Cendara's agreement does not cover
     own        nobody
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from simpul.demo_case.ids import named, observable, token
 
-Grade = Literal["cyber", "shared", "source", "technical", "own"]
+Grade = Literal["cyber", "shared", "entrusted", "source", "technical", "own"]
 StixObject = dict[str, Any]
 
 BOREALIA: Final = "Borealia"
@@ -25,6 +26,7 @@ CENDARA: Final = "Cendara"
 KEPT_FROM: Final[dict[str, tuple[str, ...]]] = {
     "cyber": (),
     "shared": (),
+    "entrusted": (CENDARA,),
     "source": (CENDARA,),
     "technical": (CENDARA,),
     "own": (BOREALIA, CENDARA),

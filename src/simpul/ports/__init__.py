@@ -24,9 +24,10 @@ from __future__ import annotations
 from simpul.ports.directory import Directory, Mailbox, SignedRow
 from simpul.ports.journal import Jobs, Journal
 from simpul.ports.mail import Mail
-from simpul.ports.objects import Added, Objects, Original, StoredHead, ValueHit
+from simpul.ports.objects import Added, LabelUse, Objects, Original, StoredHead, ValueHit
 from simpul.ports.outside import Clock, Entropy, Keyring, LogFiles, Transport, Waiting
 from simpul.ports.products import Products
+from simpul.ports.recalls import Recalls
 from simpul.ports.store import Store, Unit
 
 __all__ = [
@@ -37,12 +38,14 @@ __all__ = [
     "Jobs",
     "Journal",
     "Keyring",
+    "LabelUse",
     "LogFiles",
     "Mail",
     "Mailbox",
     "Objects",
     "Original",
     "Products",
+    "Recalls",
     "SignedRow",
     "Store",
     "StoredHead",

@@ -29,7 +29,7 @@ class SignedRow(Struct, frozen=True, kw_only=True):
     """One version of a document that parties sign: the document as it stands and what is derived from it.
 
     Attributes:
-        kind: of the document: "agreement", "agreement-act", "charter", "overlay", "consent-request", "grant", "recall".
+        kind: of the document: "agreement", "agreement-act", "charter", "charter-leave", "enrolment", "pseudonym", "exclusion", "overlay", "consent-request", "grant", "recall".
         id, version: its name among those of its kind.
         hash: of the payload; further signatures do not change it.
         document: with the signatures it has so far.

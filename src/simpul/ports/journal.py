@@ -93,6 +93,10 @@ class Jobs(Protocol):
         """Done."""
         ...
 
+    def drop(self, unique: str) -> bool:
+        """Forget work that is no longer wanted. Whether it was waiting."""
+        ...
+
     def fail(self, id: bytes, error: str, again_at: int) -> None:
         """Not done: kept with its error and tried again then."""
         ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from simpul.domain.labels import Label
 from simpul.domain.mail import (
     AckState,
+    Apart,
     Evidence,
     InboxItem,
     Incoming,
@@ -17,6 +17,7 @@ from simpul.domain.mail import (
     Receipt,
 )
 from simpul.domain.objects import Marked, ObjectKey
+from simpul.domain.releases import Proof, ReceivedLeaf
 
 
 class Mail(Protocol):
@@ -73,6 +74,14 @@ class Mail(Protocol):
 
     def by_envelope(self, envelope: bytes) -> Outgoing | None:
         """The message that an envelope (by hash) carried."""
+        ...
+
+    def carrying(self, release: bytes) -> list[Outgoing]:
+        """The messages of a release that are not acknowledged yet, by part."""
+        ...
+
+    def drop(self, id: bytes) -> None:
+        """Forget a message that has no number yet."""
         ...
 
     def void(self, id: bytes) -> None:
@@ -147,10 +156,10 @@ class Mail(Protocol):
         self,
         item: InboxItem,
         part: int,
-        leaves: Sequence[tuple[int, bytes, ObjectKey | None]],
+        leaves: Sequence[ReceivedLeaf],
         path: Sequence[bytes],
     ) -> InboxItem:
-        """Record one part of a product that came in: its leaves (position, salt, key) and its range path.
+        """Record one part of a product that came in: its leaves, by position and without a gap, and its range path.
 
         Creates the inbox item with the first part; a sheet or portions are filled in when their part comes. Returns
         the item as it now stands; `whole_at` is the `first_arrived` of the part that made it whole.
@@ -159,6 +168,26 @@ class Mail(Protocol):
 
     def put_item(self, item: InboxItem) -> None:
         """Replace what is kept of a product that came in, as its sender, id, version and root name it. Raises `NotFound`."""
+        ...
+
+    def tie(self, item: InboxItem, leaves: Sequence[tuple[int, ObjectKey]]) -> None:
+        """Say which stored object stands at which position of a product that came in. Raises `NotFound`."""
+        ...
+
+    def tied(self, item: InboxItem) -> list[tuple[int, ObjectKey]]:
+        """The stored objects of a product that came in, each with its position. Raises `NotFound`."""
+        ...
+
+    def text_labels(self, item: InboxItem) -> set[bytes]:
+        """Hashes of the labels that the cover sheet and the narrative of a product came under. Raises `NotFound`."""
+        ...
+
+    def proofs(self, key: ObjectKey) -> list[Proof]:
+        """What shows that a stored object is its originator's, of what came last first; none of this node's own."""
+        ...
+
+    def came_with(self, item: InboxItem, positions: Sequence[int]) -> list[Proof]:
+        """The proofs with which entries of a product came that its sender had not originated. Raises `NotFound`."""
         ...
 
     def inbox(self) -> list[InboxItem]:
@@ -181,8 +210,8 @@ class Mail(Protocol):
         """Groups, newest first; None lists every state."""
         ...
 
-    def quarantined_objects(self, id: bytes) -> list[tuple[str, int, bytes, Label]]:
-        """The objects of a group: (id, version, raw bytes, label)."""
+    def quarantined_objects(self, id: bytes) -> list[Apart]:
+        """The objects of a group that are still there."""
         ...
 
     def quarantine_extra(self, id: bytes) -> bytes:

@@ -47,6 +47,16 @@ class ValueHit(Struct, frozen=True, kw_only=True):
     label: bytes
 
 
+class LabelUse(Struct, frozen=True, kw_only=True):
+    """A label in use by one originator; how many renditions bear it on the object itself, and how many further portions."""
+
+    hash: bytes
+    originator: str
+    label: Label
+    objects: int
+    portions: int
+
+
 class Original(Struct, frozen=True, kw_only=True):
     """What a stored object was converted from (law 3).
 
@@ -88,6 +98,10 @@ class Objects(Protocol):
 
     def raw(self, audience: Audience, key: ObjectKey) -> bytes:
         """The exact bytes. Raises `NotFound` alike for absent and for not permitted."""
+        ...
+
+    def bodies(self, audience: Audience, keys: Sequence[ObjectKey]) -> dict[ObjectKey, bytes]:
+        """The exact bytes of those of a page whose every portion is permitted, asked for at once."""
         ...
 
     def keep_original(self, keys: Sequence[ObjectKey], original: Original) -> None:
@@ -132,6 +146,10 @@ class Objects(Protocol):
         """
         ...
 
+    def heads(self, audience: Audience, query: Query, *, latest: bool) -> Iterator[StoredHead]:
+        """As `stream`, without the bytes: so also what may be seen only in part."""
+        ...
+
     def relabel(self, changes: Sequence[tuple[ObjectKey, tuple[Label, ...]]]) -> int:
         """Set the effective labels of the portions of each key. Returns how many renditions changed."""
         ...
@@ -168,6 +186,10 @@ class Objects(Protocol):
 
     def labels(self, audience: Audience) -> list[tuple[bytes, Label, int]]:
         """Every label in use that the asker may see, with how many renditions bear it on the object itself."""
+        ...
+
+    def labels_in_use(self, audience: Audience) -> list[LabelUse]:
+        """The same by originator, in the order in which they came: what a decision is made about, once each."""
         ...
 
     def originated(self, party: str, ids: Sequence[str]) -> set[str]:

@@ -50,7 +50,11 @@ class Products(Protocol):
         ...
 
     def leaves(self, release: bytes, start: int, stop: int) -> list[tuple[ReleaseLeaf, bytes]]:
-        """Leaves with `start <= position < stop`, by position, each with the exact bytes it stands for."""
+        """Leaves with `start <= position < stop`, by position, each with its proof, and the exact bytes it stands for."""
+        ...
+
+    def consents(self, release: bytes) -> list[bytes]:
+        """The grant documents (`domain.releases.Proof.grant`) on which leaves of a release rest, each once."""
         ...
 
     def leaf_hashes(self, release: bytes) -> bytes:

@@ -10,6 +10,7 @@ from simpul.ports.journal import Jobs, Journal
 from simpul.ports.mail import Mail
 from simpul.ports.objects import Objects
 from simpul.ports.products import Products
+from simpul.ports.recalls import Recalls
 
 
 class Unit(Protocol):
@@ -21,6 +22,7 @@ class Unit(Protocol):
     directory: Directory
     journal: Journal
     jobs: Jobs
+    recalls: Recalls
 
 
 class Store(Protocol):

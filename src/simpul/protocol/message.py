@@ -23,9 +23,14 @@ from simpul.domain.policy import Decision, Outcome
 from simpul.domain.releases import Release, ReleaseState
 from simpul.errors import ApprovalRefusal, Malformed, NotUnderstood, PolicyRefusal, Stale
 from simpul.protocol import payloads
+from simpul.protocol.blind import ENROLMENT_FILE, BlindStep
 from simpul.protocol.canonical import Bytes16, Bytes32, Hex, Wire, decode, encode
+from simpul.protocol.charters import STEP_LIMIT, CharterStep
+from simpul.protocol.grants import ConsentAnswer, ConsentRequest
 from simpul.protocol.mailboxes import CONTACT, LANES
 from simpul.protocol.packages import KeyPackage
+from simpul.protocol.proofs import ATTACHED_BYTES
+from simpul.protocol.recalls import DOCUMENT_LIMIT, RecallAnswer, RecallNotice
 from simpul.protocol.receipts import Ack, from_ack
 from simpul.protocol.release import ENCODING, LEAF_BYTES, Packed
 from simpul.protocol.versions import VERSION
@@ -79,11 +84,22 @@ KINDS: Final = {
         Kind(name="unopenable", schema=payloads.UnopenableNotice, limit=16 * _KIB, contact=True),
         Kind(name="not-understood", schema=payloads.NotUnderstoodNotice, limit=4 * _KIB),
         Kind(name="agreement-step", schema=payloads.AgreementStep, limit=_KIB * _KIB),
+        Kind(name="charter-step", schema=CharterStep, limit=STEP_LIMIT),
+        Kind(name="blind-step", schema=BlindStep, limit=ENROLMENT_FILE + _KIB),
         Kind(name="card", schema=payloads.CardNotice, limit=512 * _KIB),
         Kind(name="receipt", schema=payloads.ReceiptList, limit=256 * _KIB),
-        Kind(name="recall", schema=payloads.RecallNotice, limit=256 * _KIB),
+        Kind(name="recall", schema=RecallNotice, limit=DOCUMENT_LIMIT + _KIB),
+        Kind(name="recall-answer", schema=RecallAnswer, limit=128 * _KIB),
         Kind(name="checkpoint", schema=payloads.CheckpointNotice, limit=32 * _KIB),
-        Kind(name="release", schema=None, limit=LEAF_BYTES + _KIB * _KIB, content=True, encoding=ENCODING),
+        Kind(name="consent-request", schema=ConsentRequest, limit=512 * _KIB),
+        Kind(name="consent-answer", schema=ConsentAnswer, limit=512 * _KIB),
+        Kind(
+            name="release",
+            schema=None,
+            limit=LEAF_BYTES + ATTACHED_BYTES + _KIB * _KIB,
+            content=True,
+            encoding=ENCODING,
+        ),
         Kind(name="sighting", schema=payloads.SightingReport, limit=_KIB * _KIB, content=True),
         Kind(name="feedback", schema=payloads.FeedbackReport, limit=64 * _KIB, content=True),
     )

@@ -12,10 +12,14 @@ from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta
 
+from simpul.protocol.blind import BlindStep
 from simpul.protocol.canonical import Bytes16, Bytes32, Wire, decode, encode
+from simpul.protocol.charters import CharterStep
 from simpul.protocol.framing import Reader, blobs
+from simpul.protocol.grants import ConsentAnswer, ConsentRequest
 from simpul.protocol.labels import WireLabel
 from simpul.protocol.packages import KeyPackage
+from simpul.protocol.recalls import RecallAnswer, RecallNotice
 from simpul.protocol.receipts import RECEIPTS_LIMIT, ReceiptLine
 
 W = TypeVar("W", bound=Wire)
@@ -27,9 +31,11 @@ class Hello(Wire, frozen=True, kw_only=True):
     """The sender exists. Attached: its newest card.
 
     `package` is the version of the recipient's key package that the sender holds, 0 for none: the answer is `keys`.
+    `replay` asks for every recall that the recipient has in force for the sender: it was restored from a copy.
     """
 
     package: int = 0
+    replay: bool = False
 
 
 class Acks(Wire, frozen=True, kw_only=True):
@@ -68,11 +74,16 @@ class NotUnderstoodNotice(Wire, frozen=True, kw_only=True):
 
 
 class AgreementStep(Wire, frozen=True, kw_only=True):
-    """A proposal (`propose`), or its counter-signature (`sign`). Attached: the agreement document with the signatures it has so far."""
+    """One step of an agreement: a proposal (`propose`, `counter`), a counter-signature (`sign`), or acts.
 
-    step: Annotated[str, Meta(pattern="^(propose|sign)$")]
+    Attached: the agreement documents that are meant, with the signatures they have so far; behind them, for `act` and
+    `acknowledge`, the acts, oldest first. `at` is when the step was taken (microseconds UTC).
+    """
+
+    step: Annotated[str, Meta(pattern="^(propose|counter|sign|act|acknowledge)$")]
     id: str
     version: int
+    at: int = 0
 
 
 class CardNotice(Wire, frozen=True, kw_only=True):
@@ -85,27 +96,6 @@ class ReceiptList(Wire, frozen=True, kw_only=True):
     """What became of messages: many receipts in one."""
 
     receipts: Annotated[tuple[ReceiptLine, ...], Meta(max_length=RECEIPTS_LIMIT)]
-
-
-class Recall(Wire, frozen=True, kw_only=True):
-    """The payload of a recall *document*: take back a product, one version or all (None), or objects of it.
-
-    `objects` are STIX ids; empty takes back the whole. `issued` and `deadline` are microseconds UTC.
-    """
-
-    originator: str
-    product: str
-    version: int | None
-    objects: tuple[str, ...]
-    reason: str
-    issued: int
-    deadline: int
-
-
-class RecallNotice(Wire, frozen=True, kw_only=True):
-    """Attached: the recall document of its originator."""
-
-    product: str
 
 
 class CheckpointNotice(Wire, frozen=True, kw_only=True):
@@ -155,10 +145,15 @@ Procedure = (
     | UnopenableNotice
     | NotUnderstoodNotice
     | AgreementStep
+    | CharterStep
+    | BlindStep
     | CardNotice
     | ReceiptList
     | RecallNotice
+    | RecallAnswer
     | CheckpointNotice
+    | ConsentRequest
+    | ConsentAnswer
 )
 """Payloads of procedure messages: they need a known card and no decision."""
 

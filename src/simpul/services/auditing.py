@@ -277,7 +277,7 @@ def _replay(leaves: Iterable[Leaf], size: int) -> _Replay:
     frontier, problems = Frontier(), list[str]()
     root = frontier.root()
     for leaf in leaves:
-        if not _leads_to_its_entry(leaf):
+        if not leads_to_its_entry(leaf):
             problems.append(f"leaf {leaf.index}: its opening does not lead to its entry")
         frontier.append(leaf.entry)
         if frontier.size == size:
@@ -313,7 +313,8 @@ def verify_folder(directory: Path, keys: Sequence[str]) -> LogReport:
     )
 
 
-def _leads_to_its_entry(leaf: Leaf) -> bool:
+def leads_to_its_entry(leaf: Leaf) -> bool:
+    """Whether the opening that is kept of a leaf is what its entry commits to."""
     try:
         return leaf.entry == _entry(leaf)
     except (PartnerFault, KeyError, ValueError, TypeError):

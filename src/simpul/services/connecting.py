@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from simpul.domain.blind import dated, is_pseudonym
 from simpul.domain.parties import Party
 from simpul.errors import HomeDamaged, InputFault, Misdirected, PartnerFault, Refusal, Stale
 from simpul.ports import Mailbox, Unit
@@ -108,10 +109,11 @@ def renew_card(node: Node, root_file: Path, relays: Sequence[str]) -> ShownCard:
     """
     root = read_root(root_file)
     urls = relay_urls(relays)
-    now = node.clock()
     secrets = Secrets.kept(node.keyring.secret)
     with node.store.write() as unit:
         known = own_card_of(unit, node)
+        pseudonym = is_pseudonym(known.party, known.name, known.country)
+        now = dated(node.clock()) if pseudonym else node.clock()
         if root.public != known.root_key:
             raise InputFault("this root key is not this party's", input="--root", where=str(root_file))
         chosen = urls or known.relays
@@ -260,18 +262,25 @@ def _hello_due(unit: Unit, node: Node, party: str) -> bool:
     return last is None or node.clock() - int(last) >= HELLO_EVERY
 
 
-def say_hello(unit: Unit, node: Node, party: str) -> None:
-    """Greet a party by its contact mailbox; it answers with keys if we lack its newest."""
+def say_hello(unit: Unit, node: Node, party: str, *, replay: bool = False) -> None:
+    """Greet a party by its contact mailbox; it answers with keys if we lack its newest, and with recalls if asked."""
     stored = unit.directory.package(party, ours=False)
     unit.directory.put(f"hello:{party}", str(node.clock()).encode())
     post(
         unit,
         node,
         party,
-        Hello(package=stored[0] if stored else 0),
+        Hello(package=stored[0] if stored else 0, replay=replay),
         _own_cards(unit, node, 0)[-1:],
         lane=CONTACT,
     )
+
+
+def supply_anew(unit: Unit, node: Node, party: str) -> None:
+    """Issue a new key package although the last one has epochs left: its prekeys are lost."""
+    card = own_card_of(unit, node)
+    if card.relays:
+        _issue_package(unit, node, party, card.relays[0])
 
 
 def _issue_package(unit: Unit, node: Node, party: str, relay: str) -> None:

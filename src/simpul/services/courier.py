@@ -24,10 +24,17 @@ from simpul.ports import Transport
 from simpul.services.auditing import close_checkpoint
 from simpul.services.connecting import keep_supplied
 from simpul.services.delivering import carry, number_waiting, queue_acks
+from simpul.services.healing import notice_lost_keys
 from simpul.services.node import Node
 from simpul.services.receiving import Fate, receive
 from simpul.services.syncing import FETCH, HELD_MOST, Round, answer_request
-from simpul.services.upkeep import destroy_prekeys, reading_relays, register_mailboxes, run_jobs
+from simpul.services.upkeep import (
+    destroy_prekeys,
+    look_after_content,
+    reading_relays,
+    register_mailboxes,
+    run_jobs,
+)
 
 log = logging.getLogger("simpul.courier")
 
@@ -70,6 +77,7 @@ class Courier:
         self.failed = False
 
     def __enter__(self) -> Self:
+        notice_lost_keys(self._node)  # before the sender hands anything over
         self._start("writer", self._write)
         self._start("sender", self._carry)
         return self
@@ -181,6 +189,7 @@ class Courier:
                 self._send.set()
 
     def _upkeep(self) -> None:
+        look_after_content(self._node)
         keep_supplied(self._node)
         for problem in register_mailboxes(self._node, self._turn.relays):
             log.warning("%s", problem)

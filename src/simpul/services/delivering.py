@@ -14,24 +14,39 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from simpul.domain.agreements import halted
 from simpul.domain.mail import MailState, Outgoing
-from simpul.errors import RelayFault, Stale
+from simpul.domain.policy import Reason
+from simpul.domain.releases import Release
+from simpul.errors import NotFound, RelayFault, Stale
 from simpul.ports import Transport, Unit
 from simpul.protocol.agreements import equivalence_hash
 from simpul.protocol.envelope import seal
 from simpul.protocol.keys import SigningKey
+from simpul.protocol.labels import from_wire
 from simpul.protocol.mailboxes import CONTACT
-from simpul.protocol.message import ACKS_LIMIT, Numbering, Previous, encode_message, message_name, numbered
+from simpul.protocol.manifest import decode_manifest
+from simpul.protocol.message import (
+    ACKS_LIMIT,
+    KINDS,
+    Numbering,
+    Previous,
+    encode_message,
+    message_name,
+    numbered,
+)
 from simpul.protocol.payloads import Acks, ReceiptList, decode_payload, encode_payload
 from simpul.protocol.receipts import Ack, to_ack
-from simpul.services.agreeing import by_hash
+from simpul.services import circling
+from simpul.services.agreeing import InForce, by_hash
 from simpul.services.auditing import INCARNATION, SENT, record_crossing, restored
 from simpul.services.connecting import address_of, card_of, own_card_of
+from simpul.services.healing import unreplayed
 from simpul.services.node import Node
 from simpul.services.posting import post
 from simpul.services.times import DAY, SECOND
 from simpul.services.upkeep import connected
-from simpul.services.withdrawing import EXPIRED, withdraw
+from simpul.services.withdrawing import EXPIRED, WITHDRAWN, stands, withdraw
 
 BATCH: Final = 32
 """Messages numbered in one transaction."""
@@ -219,6 +234,11 @@ def _carry_one(node: Node, relays: dict[str, Transport], key: SigningKey, messag
         )
     try:
         with node.store.read() as unit:
+            if _is_over(unit, node, message):
+                return _withdrawn(node, message)
+            why = _must_wait(unit, node, message, now)
+            if why:
+                return _waits(message, now + WAIT_FOR_KEYS, why)
             relay, put_seed, address = address_of(unit, node, message.to, message.lane)
     except Stale as fault:
         return _waits(message, now + WAIT_FOR_KEYS, fault.message)
@@ -238,6 +258,58 @@ def _carry_one(node: Node, relays: dict[str, Transport], key: SigningKey, messag
             length=len(envelope),
             next_at=_again(node, message),
         ),
+    )
+
+
+def _must_wait(unit: Unit, node: Node, message: Outgoing, now: int) -> str:
+    """Why content that was decided before does not go now, in words; empty where nothing stands against it."""
+    if not KINDS[message.kind].content:
+        return ""
+    if unreplayed(unit):
+        return "this home was restored, and a partner has not said yet what it recalled since"
+    agreement = by_hash(unit, message.agreement)
+    if agreement is not None and halted(agreement.terms, now):
+        return "its agreement is suspended or ended"
+    behind = _behind(unit, node, message, agreement) if circling.circles(unit) else None
+    return behind.why if behind else ""
+
+
+def _behind(unit: Unit, node: Node, message: Outgoing, agreement: InForce | None) -> Reason | None:
+    """Why a release waits for its recipient to hold the newest epoch of a circle that it rests on; None if it does."""
+    release = _release_of(unit, message)
+    if release is None:
+        return None
+    manifest = decode_manifest(release.manifest)
+    epochs, terms = circling.Epochs(unit, node.party, message.to), agreement.terms if agreement else None
+    reasons = (epochs.reason(from_wire(view), terms) for view in manifest.labels)
+    return next((reason for reason in reasons if reason), None)
+
+
+def _is_over(unit: Unit, node: Node, message: Outgoing) -> bool:
+    """Whether content may go no more: its recipient left the circle, or an originator's rule or consent is another now."""
+    if message.agreement and circling.fell_out(unit, message.agreement, message.to):
+        return True
+    # This node's own words go as they were released; what another originated goes by rules that are not its own.
+    release = _release_of(unit, message)
+    return release is not None and bool(release.passed) and not stands(unit, node, release)
+
+
+def _release_of(unit: Unit, message: Outgoing) -> Release | None:
+    """The release that a message is a part of, if it is one."""
+    if not message.release:
+        return None
+    try:
+        return unit.products.release_by_id(message.release)
+    except NotFound:
+        return None  # a recall has destroyed it, and withdraws its messages itself
+
+
+def _withdrawn(node: Node, message: Outgoing) -> _Outcome:
+    """What may go no more is given up."""
+    problem = f"a {message.kind} to {message.to[:10]} is withdrawn: what it rests on has changed"
+    return _Outcome(
+        carried=Carried(problems=(problem,)),
+        note=partial(withdraw, node=node, message=message, reason=WITHDRAWN),
     )
 
 

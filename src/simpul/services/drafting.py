@@ -20,7 +20,7 @@ from simpul.services.auditing import record
 from simpul.services.enrolling import Signer
 from simpul.services.marking import owner_label
 from simpul.services.node import Node
-from simpul.services.querying import heads_of, party_of, query_of
+from simpul.services.querying import heads_of, query_of, recipient_of
 from simpul.services.small_files import Written, called, read_small
 
 
@@ -105,7 +105,7 @@ def _statement(unit: Unit, product: Product) -> bytes:
 def _portions(unit: Unit, file: Written | None) -> Portions:
     if file is None:
         return Portions(sheet=None, portions=())
-    return read_portions(read_small(file), party=lambda p: party_of(unit, p).fingerprint, input=called(file))
+    return read_portions(read_small(file), party=lambda name: recipient_of(unit, name), input=called(file))
 
 
 def _sheet_label(unit: Unit, wanted: Draft, text: Portions) -> Label:

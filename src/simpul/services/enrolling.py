@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from msgspec import Struct
@@ -75,8 +76,11 @@ def add_user(node: Node, name: str, role: str, passphrase: bytes) -> UserCard:
         created=node.clock(),
     )
     with node.store.write() as unit:
-        if _user(unit, name) is not None:
-            raise InputFault(f"there is a user '{name}' already", input="name", do="choose another name")
+        alike = next(
+            (known.name for known in unit.directory.users() if _folded(known.name) == _folded(name)), None
+        )
+        if alike is not None:
+            raise InputFault(f"there is a user '{alike}' already", input="name", do="choose another name")
         unit.directory.put_user(user)
         record(unit, node, "user", {"user": name, "role": role, "key": _card(user).key.hex()})
     return _card(user)
@@ -135,6 +139,11 @@ def _known(unit: Unit, name: str) -> User:
 
 def _wrong() -> Unauthorised:
     return Unauthorised("the passphrase is wrong", do="try again, or have the user set up anew")
+
+
+def _folded(name: str) -> str:
+    """Two names that people cannot tell apart must not count as two people."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _user(unit: Unit, name: str) -> User | None:

@@ -21,7 +21,7 @@ from simpul.protocol.labels import label_hash
 from simpul.services.auditing import record
 from simpul.services.merkle import renditions_root
 from simpul.services.node import Node
-from simpul.services.querying import heads_of, party_of, query_of
+from simpul.services.querying import heads_of, query_of, recipient_of
 from simpul.services.small_files import Written, called, read_small
 
 MARKING_DEFINITION: Final = "marking-definition"
@@ -34,7 +34,7 @@ def owner_label(unit: Unit, *, label: Written | None, tlp: str | None) -> Label:
     """The label that a person names, by a TOML file or as a TLP level alone. Raises `InputFault`."""
     if label is None:
         return tlp_label(tlp or "")
-    return read_label(read_small(label), party=lambda p: party_of(unit, p).fingerprint, input=called(label))
+    return read_label(read_small(label), party=lambda name: recipient_of(unit, name), input=called(label))
 
 
 def known_markings(unit: Unit, *originators: str) -> Markings:

@@ -27,6 +27,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         resend_seconds: how long a carried message waits for its ack before it is sealed and put again.
         tick_seconds: the checkpoint tick.
         quantum: leaves a checkpoint is padded to a multiple of.
+        backup_days: how long a backup of this home may live; 0 where it is not stated.
     """
 
     batch: int = 750
@@ -42,6 +43,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     resend_seconds: int = 900
     tick_seconds: int = 600
     quantum: int = 64
+    backup_days: int = 0
 
 
 class Node(Struct, frozen=True, kw_only=True):

@@ -54,10 +54,24 @@ from simpul.protocol.log import conflicting, open_checkpoint, parse_checkpoint, 
 from simpul.protocol.mailboxes import CONTACT
 from simpul.protocol.message import Message, check_expiry, is_ahead
 from simpul.protocol.receipts import ReceiptLine, from_ack, highest
-from simpul.services import admitting, answering, connecting, evidence, healing, withdrawing
+from simpul.services import (
+    admitting,
+    answering,
+    charter_posting,
+    connecting,
+    consenting,
+    convening,
+    evidence,
+    excluding,
+    granting,
+    healing,
+    honouring,
+    withdrawing,
+)
 from simpul.services.agreeing import by_hash, take_step
 from simpul.services.auditing import RECEIVED, record, record_crossing
 from simpul.services.connecting import card_of
+from simpul.services.defects import DEFECTS, Defect
 from simpul.services.node import Node
 from simpul.services.posting import NORMAL, URGENT, post
 from simpul.services.times import HOUR, SKEW
@@ -75,6 +89,9 @@ TOLD_MOST: Final = 64
 
 VOID_LIMIT: Final = 1 << 20
 """Numbers that one range of a void may fill."""
+
+_OBJECTS: Final = frozenset({"release", "sighting"})
+"""Kinds that carry objects: kept a second time, with the message, a recall would have to find them there too."""
 
 _URGENT: Final = frozenset(precedence.value for precedence in Precedence if precedence.urgent)
 
@@ -247,17 +264,23 @@ def _take(node: Node, opened: Opened) -> Received:
             meaning = _meaning(node, opened)
         except (PartnerFault, InputFault, PolicyRefusal) as refusal:
             meaning = partial(_refuse, fault=refusal)
+        except DEFECTS as defect:
+            meaning = partial(_refuse, fault=Defect.of(defect))
     try:
         return _store(node, opened, meaning)
     except (PartnerFault, InputFault, Refusal) as refusal:
         # What its kind had changed before it failed was undone with the transaction: the message is refused as a whole.
         return _store(node, opened, partial(_refuse, fault=refusal))
+    except DEFECTS as defect:
+        return _store(node, opened, partial(_refuse, fault=Defect.of(defect)))
 
 
 def _meaning(node: Node, opened: Opened) -> Meaning:
-    """What the message will do. A part is proven and decided here, so that its transaction is short."""
+    """What the message will do. A part, or a recall, is verified here, so that its transaction is short."""
     if opened.kind.name == "release":
         return partial(_release, prepared=admitting.prepare(node, opened))
+    if opened.kind.name == "recall":
+        return partial(_recall, prepared=honouring.prepare(node, opened))
     return _BY_KIND[opened.kind.name]
 
 
@@ -309,7 +332,7 @@ def _record(unit: Unit, node: Node, opened: Opened, received: Received) -> None:
             message=opened.unsealed.message,
             seal=opened.unsealed.seal_bytes,
             signatures=opened.unsealed.signatures,
-            payload=b"" if opened.kind.name == "release" else opened.payload,
+            payload=b"" if _is_not_kept(opened, received) else opened.payload,
             card_version=message.card,
             outcome=received.outcome,
             objects=received.objects,
@@ -324,6 +347,11 @@ def _record(unit: Unit, node: Node, opened: Opened, received: Received) -> None:
     )
 
 
+def _is_not_kept(opened: Opened, received: Received) -> bool:
+    """Whether what a message carried is not kept with it: objects, which are in the store, or what was refused."""
+    return opened.kind.name in _OBJECTS or (opened.kind.content and received.outcome == REFUSED)
+
+
 def _refuse(unit: Unit, node: Node, opened: Opened, *, fault: SimpulError) -> Received:
     """Record a message that must not be used, and answer content with a signed receipt."""
     message = opened.message
@@ -334,10 +362,20 @@ def _refuse(unit: Unit, node: Node, opened: Opened, *, fault: SimpulError) -> Re
         unit,
         node,
         "refusal",
-        {"from": message.sender, "message": opened.name.hex(), "kind": message.kind, "why": fault.code},
+        {
+            "from": message.sender,
+            "message": opened.name.hex(),
+            "kind": message.kind,
+            "why": fault.code,
+            "clause": fault.where or "",
+        },
     )
+    clause = f" ({fault.where})" if fault.where else ""
     return Received(
-        fate=Fate.TAKEN, kind=opened.kind.name, outcome=REFUSED, problem=f"{fault.code}: {fault.message}"
+        fate=Fate.TAKEN,
+        kind=opened.kind.name,
+        outcome=REFUSED,
+        problem=f"{fault.code}: {fault.message}{clause}",
     )
 
 
@@ -434,6 +472,29 @@ def _not_taken_in(opened: Opened, line: ReceiptLine) -> str:
     return f"narrative in {what}: {kept} texts quarantined, {refused} refused" if kept or refused else ""
 
 
+def _charter(unit: Unit, node: Node, opened: Opened) -> Received:
+    problem = convening.take_step(unit, node, opened)
+    return replace(_nothing(unit, node, opened), problem=problem)
+
+
+def _blind(unit: Unit, node: Node, opened: Opened) -> Received:
+    return replace(_nothing(unit, node, opened), problem=excluding.take_step(unit, node, opened))
+
+
+def _hello(unit: Unit, node: Node, opened: Opened) -> Received:
+    connecting.take_hello(unit, node, opened)
+    hello, _ = payloads.decode_payload(opened.payload, payloads.Hello)
+    problem = healing.too_often(unit, node, opened.message.sender) if hello.replay else ""
+    if hello.replay and not problem:
+        charter_posting.post_again(unit, node, opened.message.sender)
+        honouring.post_again(unit, node, opened.message.sender)
+    return replace(_nothing(unit, node, opened), problem=problem)
+
+
+def _recall(unit: Unit, node: Node, opened: Opened, *, prepared: honouring.Prepared) -> Received:
+    return replace(_nothing(unit, node, opened), problem=honouring.take(unit, node, opened, prepared))
+
+
 def _cards(unit: Unit, node: Node, opened: Opened) -> None:
     _, documents = payloads.decode_payload(opened.payload, payloads.CardNotice)
     for document in documents:
@@ -447,19 +508,6 @@ def _void(unit: Unit, node: Node, opened: Opened) -> None:
         if not 1 <= first <= last or last - first >= VOID_LIMIT:
             raise Malformed("a void names a range of numbers that is none", input="void", where="ranges")
         unit.mail.fill(opened.message.sender, void.stream, first, last)
-
-
-def _not_yet(unit: Unit, node: Node, opened: Opened) -> None:
-    """A kind that the wire knows and this version does not act on: its sender is told, by a signed notice."""
-    message = opened.message
-    notice = payloads.NotUnderstoodNotice(
-        message=opened.name,
-        stream=message.stream,
-        number=message.number,
-        kind=message.kind,
-        what=f"this node does not act on a {message.kind} yet",
-    )
-    _send_not_understood(unit, node, message.sender, notice)
 
 
 def _receipts(unit: Unit, node: Node, opened: Opened) -> Received:
@@ -501,18 +549,22 @@ def _release(unit: Unit, node: Node, opened: Opened, *, prepared: admitting.Prep
 
 
 _BY_KIND: Final[dict[str, Meaning]] = {
-    "hello": _procedure(connecting.take_hello),
+    "hello": _hello,
     "keys": _procedure(connecting.take_package),
     "ack": _nothing,
     "void": _procedure(_void),
     "unopenable": _procedure(withdrawing.take_unopenable),
     "not-understood": _procedure(withdrawing.take_not_understood),
     "agreement-step": _procedure(take_step),
+    "charter-step": _charter,
+    "blind-step": _blind,
+    "consent-request": _procedure(granting.take_request),
+    "consent-answer": _procedure(consenting.take_answer),
     "card": _procedure(_cards),
     "receipt": _receipts,
     "checkpoint": _checkpoint,
-    "recall": _procedure(_not_yet),
+    "recall-answer": _procedure(honouring.take_answer),
     "sighting": _report(answering.take_sighting),
     "feedback": _report(answering.take_feedback),
 }
-"""What each kind of `protocol.message.KINDS` means here; a release is prepared first, see `_meaning`."""
+"""What each kind of `protocol.message.KINDS` means here; a release and a recall are prepared first, see `_meaning`."""

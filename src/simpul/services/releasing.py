@@ -3,7 +3,7 @@
     fix      render for one recipient, salt, shuffle, pad: the manifest's root names every byte that would go
     approve  a user who is not the drafter signs {recipient, root, obligations, agreement hash}
     release  approvals still hold and nothing changed -> the manifest is signed, a job a part is left
-    pack     the process that holds the lock turns each job into a queued message
+    pack     the process that holds the lock turns each job into a queued message (`packing`)
 
 Whatever changes between approval and release (a label, the agreement, the product) makes another policy hash, and the
 approval is void: it was given for something else (design §6).
@@ -18,18 +18,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from simpul.domain.admission import DECISION_AGE
-from simpul.domain.journal import Job
 from simpul.domain.labels import Label
 from simpul.domain.objects import ObjectKey
-from simpul.domain.policy import Outcome
+from simpul.domain.policy import DEFAULT_APPROVALS, Outcome
 from simpul.domain.products import Approval, Product
-from simpul.domain.releases import OBJECT, Release, ReleaseLeaf, ReleaseState, Withheld
+from simpul.domain.releases import (
+    CARRYING,
+    OBJECT,
+    PASSED,
+    Proof,
+    Release,
+    ReleaseLeaf,
+    ReleaseState,
+    Withheld,
+)
 from simpul.errors import ApprovalRefusal, PolicyRefusal
 from simpul.ports import Unit
-from simpul.protocol.canonical import Bytes16, Bytes32, Wire, decode, encode
-from simpul.protocol.documents import parse_document, sign
+from simpul.protocol.canonical import Bytes32, Wire, encode
+from simpul.protocol.documents import sign
 from simpul.protocol.keys import PublicKey, SigningKey
-from simpul.protocol.labels import WireLabel, label_hash, to_wire
+from simpul.protocol.labels import WireLabel, from_wire, label_hash, to_wire
 from simpul.protocol.log import content_commitment
 from simpul.protocol.manifest import (
     HASH_LENGTH,
@@ -44,21 +52,20 @@ from simpul.protocol.manifest import (
     padded,
     shuffled,
 )
-from simpul.protocol.message import content_part
-from simpul.protocol.release import pack, ranges
+from simpul.protocol.proofs import attached
+from simpul.protocol.release import ranges
 from simpul.protocol.versions import payload_type
 from simpul.services.agreeing import InForce, in_force
 from simpul.services.auditing import record
 from simpul.services.enrolling import Signer, public_key
+from simpul.services.healing import require_replayed
 from simpul.services.node import Node
-from simpul.services.posting import drawn, expiry
+from simpul.services.packing import PackJob, pack_job, parts_name, parts_of
+from simpul.services.passing import use_up
 from simpul.services.querying import party_of
 from simpul.services.rendering import RenderedText, Rendering
 
 Progress = Callable[[int], None]
-
-PACK = "pack"
-"""Job kind: turn one part of a release into a message."""
 
 LEAF_BATCH = 1000
 
@@ -74,16 +81,6 @@ class ApprovalStatement(Wire, frozen=True, kw_only=True):
     agreement: Bytes32
 
 
-class PackJob(Wire, frozen=True, kw_only=True):
-    """Arguments of a `PACK` job: leaves `start` ≤ position < `stop` go as part `part`."""
-
-    release: Bytes16
-    part: int
-    start: int
-    stop: int
-    decision: Bytes32
-
-
 class _Fixed(Struct, frozen=True, kw_only=True):
     """A rendering turned into leaves, before it is stored."""
 
@@ -97,16 +94,30 @@ class _Fixed(Struct, frozen=True, kw_only=True):
 
 
 def approve(
-    node: Node, signer: Signer, product: str, recipients: Sequence[str], *, progress: Progress
+    node: Node,
+    signer: Signer,
+    product: str,
+    recipients: Sequence[str],
+    *,
+    progress: Progress,
+    previewed: Sequence[str] = (),
 ) -> list[Release]:
     """Approve a product for each recipient, as a person who did not draft it.
 
     The first approval fixes manifest and salts; a further person's approval signs the same manifest, as long as
     nothing has changed since. It is given for all recipients or, if one of them may not get it, for none.
 
+    Args:
+        node: whose product.
+        signer: who approves.
+        product, recipients: what, to whom.
+        progress: is told how many objects were fixed so far.
+        previewed: the `policy` of each preview that the signer looked at: what has changed since is not approved. None
+            at all approves what stands now.
+
     Raises:
         NotFound: the product or a recipient.
-        ApprovalRefusal: the signer drafted it, or it was released already.
+        ApprovalRefusal: the signer drafted it, it was released already, or it is not what was previewed.
         PolicyRefusal: nothing of it may go to a recipient; names the clause that withholds it.
     """
     with node.store.read() as unit:
@@ -122,6 +133,14 @@ def approve(
         _standing(node, found, party) or _fix(node, found, party, progress)
         for party in dict.fromkeys(parties)
     ]
+    for each in fixed:
+        if previewed and each.policy.hex() not in previewed:
+            raise ApprovalRefusal(
+                "what would go is not what was previewed: a label, the agreement or the product changed since",
+                input=product,
+                where=each.recipient,
+                do="preview it again",
+            )
     with node.store.write() as unit:
         return [_approve(unit, node, signer, each) for each in fixed]
 
@@ -173,12 +192,15 @@ def _standing(node: Node, product: Product, recipient: str) -> Release | None:
 
 
 def _unchanged(release: Release, now: Rendering) -> bool:
-    """Whether what would be decided now is what was fixed then: the same inputs, and no date between has passed.
+    """Whether what would be decided now is what was fixed then.
 
-    A decision older than `DECISION_AGE` would be set apart at the recipient, so it is made again here.
+    The inputs are the same, no date between has passed, and the recipient still holds the epochs of the circles. A
+    decision older than `DECISION_AGE` would be set apart at the recipient, so it is made again here.
     """
     dates = [release.created + DECISION_AGE] + ([release.valid_until] if release.valid_until else [])
-    return now.at < min(dates) and release.policy == now.policy()
+    if now.at >= min(dates) or release.policy != now.policy():
+        return False
+    return not now.waits_for_epochs(map(from_wire, decode_manifest(release.manifest).labels))
 
 
 def _rendering(unit: Unit, node: Node, product: Product, recipient: str) -> Rendering:
@@ -201,13 +223,21 @@ def _fix(node: Node, product: Product, recipient: str, progress: Progress) -> Re
         if earlier is not None:
             unit.products.update_release(replace(earlier, state=ReleaseState.VOID))
         unit.products.set_leaf_hashes(fixed.release.id, fixed.hashes)
-        unit.directory.put(_parts_name(fixed.release.id), encode(fixed.parts))
+        unit.directory.put(parts_name(fixed.release.id), encode(fixed.parts))
         unit.products.update_release(fixed.release)
     return fixed.release
 
 
-def _parts_name(release: bytes) -> str:
-    return f"parts:{release.hex()}"
+class _Entry(Struct, frozen=True, kw_only=True):
+    """What becomes a leaf, before it has a place. `keep` says whether its bytes are kept with the release."""
+
+    body: bytes
+    kind: int
+    label: bytes
+    keep: bool
+    key: ObjectKey | None = None
+    number: int = 0
+    proof: Proof | None = None
 
 
 class _Fixing:
@@ -221,6 +251,7 @@ class _Fixing:
         self._withheld: Counter[str] = Counter()
         self._obligations: set[str] = set()
         self._worst = Outcome.PERMIT
+        self._approvals = DEFAULT_APPROVALS
         self._redacted = 0
 
     def run(self) -> _Fixed:
@@ -236,21 +267,21 @@ class _Fixing:
         salts = self._node.entropy(SALT_LENGTH * count)
         lengths = [0] * count
         leaves: list[ReleaseLeaf] = []
-        for index, leaf in enumerate(self._unplaced(going)):
+        for index, entry in enumerate(self._unplaced(going)):
             at = position[index]
             salt = salts[SALT_LENGTH * at : SALT_LENGTH * (at + 1)]
-            body, kind, key, number, label, keep = leaf
-            lengths[at] = len(body)
+            lengths[at] = len(entry.body)
             leaves.append(
                 ReleaseLeaf(
                     position=at,
-                    kind=kind,
-                    key=key,
-                    number=number,
-                    body=body if keep else None,
-                    label=label,
+                    kind=entry.kind,
+                    key=entry.key,
+                    number=entry.number,
+                    body=entry.body if entry.keep else None,
+                    label=entry.label,
                     salt=salt,
-                    hash=leaf_hash(salt, kind, label, body),
+                    hash=leaf_hash(salt, entry.kind, entry.label, entry.body),
+                    proof=entry.proof,
                 )
             )
         leaves.sort(key=lambda leaf: leaf.position)
@@ -272,26 +303,33 @@ class _Fixing:
             position[index] = at
         return position
 
-    def _unplaced(
-        self, texts: Sequence[RenderedText]
-    ) -> Iterator[tuple[bytes, int, ObjectKey | None, int, bytes, bool]]:
-        """(bytes, kind, key, number, label hash, whether the bytes are kept with the release) of each leaf."""
+    def _unplaced(self, texts: Sequence[RenderedText]) -> Iterator[_Entry]:
+        """Everything that goes: texts first, then objects in the store's order."""
         for text in texts:
             if text.body is not None and text.label is not None:
-                self._note(text.decision.outcome, text.decision.obligations)
-                yield text.body, text.kind, None, text.number, self._label(text.label), True
+                self._note(text.decision.outcome, text.decision.obligations, text.decision.approvals)
+                label = self._label(text.label)
+                yield _Entry(body=text.body, kind=text.kind, label=label, keep=True, number=text.number)
         for index, each in enumerate(self._rendering.objects()):
             if index % 1000 == 0:
                 self._progress(index)
             if each.body is None or each.label is None:
                 self._withheld[each.clause] += 1
                 continue
-            self._note(each.outcome, each.obligations)
-            self._redacted += each.cut
-            yield each.body, OBJECT, each.head.key, 0, self._label(each.label), each.cut
+            self._note(each.outcome, each.obligations, each.approvals)
+            self._redacted += bool(each.removed)
+            yield _Entry(
+                body=each.body,
+                kind=PASSED if each.passage else OBJECT,
+                label=self._label(each.label),
+                keep=bool(each.removed),
+                key=each.head.key,
+                proof=each.passage.proof if each.passage else None,
+            )
 
-    def _note(self, outcome: Outcome, obligations: Sequence[str]) -> None:
+    def _note(self, outcome: Outcome, obligations: Sequence[str], approvals: int) -> None:
         self._worst = max(self._worst, outcome)
+        self._approvals = max(self._approvals, approvals)
         self._obligations.update(obligations)
 
     def _label(self, label: Label) -> bytes:
@@ -305,7 +343,8 @@ class _Fixing:
         padding = self._node.entropy(padded(len(leaves)) * HASH_LENGTH - len(entries))
         hashes = pad(entries, padding)
         root = Tree(hashes).root
-        parts = ranges(lengths, entries=self._node.limits.part)
+        needed = {leaf.position: attached(leaf.proof) for leaf in leaves if leaf.proof}
+        parts = ranges(lengths, entries=self._node.limits.part, attached=needed)
         manifest = Manifest(
             product=product.id,
             version=product.version,
@@ -337,15 +376,16 @@ class _Fixing:
             agreement=agreement.hash,
             policy=self._rendering.policy(),
             obligations=manifest.obligations,
-            objects=sum(leaf.kind == OBJECT for leaf in leaves),
+            objects=sum(leaf.kind in CARRYING for leaf in leaves),
             redacted=self._redacted,
             withheld=tuple(Withheld(clause=c, count=n) for c, n in sorted(self._withheld.items())),
-            needed=max(agreement.terms.approvals, 2 if more else 1),
+            needed=max(agreement.terms.approvals, self._approvals, 2 if more else 1),
             state=ReleaseState.FIXED,
             created=self._rendering.at,
             approved_at=None,
             released_at=None,
             valid_until=self._rendering.valid_until,
+            passed=sum(leaf.kind == PASSED for leaf in leaves),
         )
         return _Fixed(release=release, leaves=leaves, hashes=hashes, parts=parts)
 
@@ -384,8 +424,10 @@ def release(node: Node, signer: Signer, product: str, recipients: Sequence[str])
         NotFound: the product or a recipient.
         ApprovalRefusal: not approved, released already, or void because a label, the agreement or the product
             changed since.
+        Refusal: this home is a copy from before, and has not heard yet what was recalled since.
     """
     with node.store.write() as unit:
+        require_replayed(unit)
         found = unit.products.product(product)
         parties = [party_of(unit, text).fingerprint for text in recipients]
         checked = [_checked(unit, node, found, party) for party in dict.fromkeys(parties)]
@@ -440,6 +482,7 @@ def _release(unit: Unit, node: Node, signer: Signer, approved: Release) -> Relea
     document = sign(KIND, node.realm, approved.manifest, SigningKey(node.keyring.secret("signing")))
     released = replace(approved, state=ReleaseState.RELEASED, released_at=now, signed=document.encode())
     unit.products.update_release(released)
+    use_up(unit, node, released)
     decision = encode(
         {
             "policy": approved.policy.hex(),
@@ -467,10 +510,10 @@ def _release(unit: Unit, node: Node, signer: Signer, approved: Release) -> Relea
             "approvals": [a.key.hex() for a in unit.products.approvals(approved.id)],
         },
     )
-    parts = decode(unit.directory.get(_parts_name(approved.id)) or b"[]", list[tuple[int, int]])
+    parts = parts_of(unit, approved.id)
     unit.jobs.enqueue(
         [
-            _job(
+            pack_job(
                 node,
                 released,
                 now,
@@ -480,59 +523,3 @@ def _release(unit: Unit, node: Node, signer: Signer, approved: Release) -> Relea
         ]
     )
     return released
-
-
-def _job(node: Node, release: Release, now: int, args: PackJob) -> Job:
-    return Job(
-        id=node.entropy(16),
-        kind=PACK,
-        args=encode(args),
-        unique=f"{PACK}:{release.id.hex()}:{args.part}",
-        run_at=now,
-        attempts=0,
-        lease_until=None,
-        error="",
-    )
-
-
-# Packing.
-
-
-class Packer:
-    """Turns `PACK` jobs into queued messages; keeps the tree of the release it worked on last."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._tree: tuple[bytes, Tree] | None = None
-
-    def run(self, unit: Unit, job: Job) -> None:
-        """Queue one part. The caller finishes the job in the same transaction."""
-        args = decode(job.args, PackJob)
-        release = unit.products.release_by_id(args.release)
-        product = unit.products.product(release.product, release.version)
-        packed = pack(
-            parse_document(release.signed),
-            decode_manifest(release.manifest),
-            part=args.part,
-            leaves=unit.products.leaves(release.id, args.start, args.stop),
-            path=self._tree_of(unit, release).path(args.start, args.stop),
-        )
-        unit.mail.queue(
-            [
-                content_part(
-                    release,
-                    packed,
-                    drawn(self._node),
-                    lane="urgent" if product.precedence.urgent else "normal",
-                    now=self._node.clock(),
-                    decided_at=release.created,
-                    expires=expiry(self._node),
-                    decision=args.decision,
-                )
-            ]
-        )
-
-    def _tree_of(self, unit: Unit, release: Release) -> Tree:
-        if self._tree is None or self._tree[0] != release.id:
-            self._tree = (release.id, Tree(unit.products.leaf_hashes(release.id)))
-        return self._tree[1]

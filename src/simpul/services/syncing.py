@@ -20,12 +20,13 @@ from simpul.services.auditing import close_checkpoint
 from simpul.services.connecting import keep_supplied
 from simpul.services.delivering import Carried, Session, carry, number_waiting, queue_acks
 from simpul.services.node import Node
+from simpul.services.packing import Packer
 from simpul.services.receiving import Fate, Received, receive
-from simpul.services.releasing import Packer
 from simpul.services.times import SECOND
 from simpul.services.upkeep import (
     connected,
     destroy_prekeys,
+    look_after_content,
     reading_relays,
     register_mailboxes,
     run_jobs,
@@ -144,6 +145,7 @@ def sync_once(node: Node, *, progress: Callable[[str], None]) -> SyncReport:
 def run_round(node: Node, turn: Round, *, progress: Callable[[str], None] = lambda _: None) -> SyncReport:
     """Fetch and take everything that waits, then send everything that is due, then close the log's checkpoint."""
     report = SyncReport()
+    look_after_content(node)
     keep_supplied(node)
     problems = register_mailboxes(node, turn.relays)
     report = replace(report, reached=not problems, problems=_with(report.problems, *problems))

@@ -8,9 +8,12 @@ from simpul.errors import RelayFault
 from simpul.ports import Mailbox, Transport
 from simpul.protocol.mailboxes import CONTACT, public_key
 from simpul.protocol.packages import EPOCH_SECONDS, epoch_of
+from simpul.services import honouring, retaining
 from simpul.services.connecting import contact_mailbox
+from simpul.services.healing import notice_lost_keys
+from simpul.services.honouring import ERASE
 from simpul.services.node import Node
-from simpul.services.releasing import PACK, Packer
+from simpul.services.packing import PACK, Packer
 from simpul.services.times import DAY
 
 LEASE = 60 * 1_000_000
@@ -78,12 +81,25 @@ def run_jobs(node: Node, packer: Packer, *, limit: int = 1 << 30) -> int:
                 if job.kind == PACK:
                     packer.run(unit, job)
                     unit.jobs.finish(job.id)
+                elif job.kind == ERASE:
+                    again = honouring.run(unit, node)
+                    if again is None:
+                        unit.jobs.finish(job.id)
+                    else:
+                        unit.jobs.fail(job.id, "", again)
                 else:
                     unit.jobs.fail(job.id, f"no program for jobs of kind {job.kind}", node.clock() + DAY)
         if not jobs:
             break
         done += len(jobs)
     return done
+
+
+def look_after_content(node: Node) -> None:
+    """Destroy what may be kept no longer; ask for recalls where this home was restored from a backup."""
+    notice_lost_keys(node)
+    honouring.hear_authors(node)
+    retaining.expire(node)
 
 
 def destroy_prekeys(node: Node, *, drained: bool) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from simpul.domain.mail import OPEN_STATES, Outgoing
+from simpul.domain.releases import Release
 from simpul.errors import Misdirected
 from simpul.ports import Unit
 from simpul.protocol.envelope import Opened
@@ -66,11 +67,12 @@ def _may_still_go(unit: Unit, node: Node, message: Outgoing) -> bool:
     if not is_in_force(unit, message.agreement, node.clock()):
         return False
     # (2) of a release: no label, agreement or product changed, and no date passed, since it was approved
-    return not message.release or _stands(unit, node, message.release)
+    return not message.release or stands(unit, node, unit.products.release_by_id(message.release))
 
 
-def _stands(unit: Unit, node: Node, id: bytes) -> bool:
-    release, now = unit.products.release_by_id(id), node.clock()
+def stands(unit: Unit, node: Node, release: Release) -> bool:
+    """Whether what was released would be decided now as it was then."""
+    now = node.clock()
     if release.valid_until is not None and now >= release.valid_until:
         return False
     product = unit.products.product(release.product, release.version)

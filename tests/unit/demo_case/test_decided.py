@@ -110,6 +110,36 @@ def test_every_other_canary_reaches_it(party: str) -> None:
     assert missing == []
 
 
+def test_what_is_passed_on_asks_for_consent_and_its_sanitised_version_goes_by_it() -> None:
+    terms = read_agreement(
+        path("agreements/borealia-cendara.toml").read_bytes(), party=FINGERPRINTS.__getitem__
+    )
+    for name in ("entrusted", "sanitised"):
+        label = read_label(path(f"labels/{name}.toml").read_bytes(), party=FINGERPRINTS.__getitem__)
+        for consented, expected in ((False, Outcome.NEEDS_CONSENT), (True, Outcome.PERMIT)):
+            decision = decide(
+                label,
+                sender=FINGERPRINTS["Borealia"],
+                recipient=FINGERPRINTS["Cendara"],
+                purpose=PURPOSE,
+                agreement=terms,
+                at=AT,
+                originator=FINGERPRINTS["Arunika"],
+                consented=consented,
+            )
+            assert decision.outcome is expected, decision
+
+
+def test_the_sanitised_version_says_nothing_of_the_source() -> None:
+    onward = json.loads(path("onward.json").read_bytes())
+    (given,) = json.loads(path("sanitised.json").read_bytes())["objects"]
+    words = [c["canary"] for c in CANARIES if c["object"] == onward["asked"]]
+    assert given["id"] == onward["rendition"] != onward["asked"]
+    assert onward["canary"] in given["description"]
+    assert not [word for word in (*words, "cook", "Estrela", "Told by") if word in json.dumps(given)]
+    assert mentions(json.dumps(given).encode(), given["id"]) == frozenset()
+
+
 def test_the_narrower_agreement_gives_less_for_more_reasons() -> None:
     (wide, wide_reasons), (narrow, narrow_reasons) = _outcome("Borealia"), _outcome("Cendara")
     assert narrow.keys() < wide.keys()

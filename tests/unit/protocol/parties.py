@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from simpul.domain.labels import Label, Onward, Tlp
 from simpul.domain.mail import Outgoing
 from simpul.domain.objects import ObjectKey
-from simpul.domain.releases import OBJECT, PORTION, SHEET, Release, ReleaseLeaf, ReleaseState
+from simpul.domain.releases import OBJECT, PASSED, PORTION, SHEET, Proof, Release, ReleaseLeaf, ReleaseState
 from simpul.protocol import cards, documents, envelope, manifest, message, packages, release
 from simpul.protocol.keys import LogKey, PrekeySecret, SigningKey
 from simpul.protocol.labels import label_hash, to_wire
@@ -166,12 +167,25 @@ def opened(data: bytes, reader: Nation = BOREALIA) -> envelope.Opened:
 
 
 class Tale(Struct, frozen=True, kw_only=True):
-    """A small release of Arunika's: its tree, signed manifest, and leaves with their bytes."""
+    """A small release, of Arunika's if not said otherwise: its tree, signed manifest, and leaves with their bytes."""
 
     tree: manifest.Tree
     manifest: manifest.Manifest
     document: documents.Document
     leaves: tuple[tuple[ReleaseLeaf, bytes], ...]
+
+    def proof(self, position: int, grant: bytes = b"") -> Proof:
+        """What shows that one leaf is its author's."""
+        leaf, _ = self.leaves[position]
+        return Proof(
+            manifest=self.document.encode(),
+            kind=leaf.kind,
+            position=position,
+            salt=leaf.salt,
+            label=leaf.label,
+            path=self.tree.path(position, position + 1),
+            grant=grant,
+        )
 
     def pack(self, start: int = 0, stop: int | None = None, part: int = 0) -> release.Packed:
         stop = len(self.leaves) if stop is None else stop
@@ -184,21 +198,30 @@ class Tale(Struct, frozen=True, kw_only=True):
         )
 
 
-def tale(bodies: list[bytes], parts: int = 1, name: str = "tale") -> Tale:
+def tale(
+    bodies: list[bytes],
+    parts: int = 1,
+    name: str = "tale",
+    author: Nation = ARUNIKA,
+    passed: Mapping[int, Proof] | None = None,
+) -> Tale:
+    """A release of these bodies: a sheet, a portion, objects. Those with a proof, by position, are passed on."""
     leaves: list[tuple[ReleaseLeaf, bytes]] = []
+    proofs = passed or {}
     for position, body in enumerate(bodies):
-        kind = (SHEET, PORTION, OBJECT)[min(position, 2)]
+        kind = PASSED if position in proofs else (SHEET, PORTION, OBJECT)[min(position, 2)]
         label = label_hash((GREEN, AMBER)[position % 2])
         salt = drawn(f"{name} salt {position}")
         leaf = ReleaseLeaf(
             position=position,
             kind=kind,
-            key=ObjectKey(originator=ARUNIKA.party, id=f"note--{position}", version=0, sha256=bytes(32)),
+            key=ObjectKey(originator=author.party, id=f"note--{position}", version=0, sha256=bytes(32)),
             number=0,
             body=None,
             label=label,
             salt=salt,
             hash=manifest.leaf_hash(salt, kind, label, body),
+            proof=proofs.get(position),
         )
         leaves.append((leaf, body))
     width = manifest.padded(len(bodies))
@@ -207,7 +230,7 @@ def tale(bodies: list[bytes], parts: int = 1, name: str = "tale") -> Tale:
     stated = manifest.Manifest(
         product="product--5f0c9b1e-0000-4000-8000-000000000001",
         version=1,
-        originator=ARUNIKA.party,
+        originator=author.party,
         labels=(to_wire(GREEN), to_wire(AMBER)),
         obligations=("attribute: Arunika",),
         agreement=drawn("agreement"),
@@ -220,7 +243,7 @@ def tale(bodies: list[bytes], parts: int = 1, name: str = "tale") -> Tale:
         root=tree.root,
         created=NOW,
     )
-    document = documents.sign(manifest.KIND, REALM, manifest.encode_manifest(stated), ARUNIKA.signing)
+    document = documents.sign(manifest.KIND, REALM, manifest.encode_manifest(stated), author.signing)
     return Tale(tree=tree, manifest=stated, document=document, leaves=tuple(leaves))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from simpul.domain.agreements import Agreement, Equivalence
+from simpul.domain.agreements import RUN_OFFS, Agreement, Equivalence, Reservation
 from simpul.domain.labels import Classification, Label, Onward, Tlp
 from simpul.errors import Malformed, NotUnderstood
 from simpul.protocol import agreements, labels
@@ -51,6 +51,16 @@ equivalences = st.builds(
     until=st.none() | numbers,
     footnote=words,
 )
+reservations = st.builds(
+    Reservation,
+    party=words,
+    clause=words,
+    purposes=sets,
+    topics=sets,
+    levels=st.frozensets(levels, max_size=2),
+    tlp_ceiling=st.none() | st.sampled_from(Tlp),
+    text=words,
+)
 any_agreement = st.builds(
     Agreement,
     id=words,
@@ -70,6 +80,11 @@ any_agreement = st.builds(
     not_before=st.just(NOW),
     not_after=st.just(NOW + YEAR),
     suite=st.sampled_from([1, 2]),
+    reservations=st.lists(reservations, max_size=2).map(tuple),
+    run_off=st.sampled_from(RUN_OFFS),
+    run_off_days=st.integers(0, 99),
+    notice_days=st.integers(0, 99),
+    replaces=st.just(b"") | st.binary(min_size=32, max_size=32),
 )
 
 
@@ -175,6 +190,7 @@ def test_the_equivalence_table_has_a_hash_of_its_own() -> None:
         {"approvals": 0},
         {"not_before": NOW + YEAR},
         {"tlp_ceiling": "pink"},
+        {"replaces": "00"},
     ],
 )
 def test_an_agreement_that_is_not_as_it_must_be_is_malformed(change: dict[str, object]) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from simpul.domain.policy import Decision, Outcome, Reason
 from simpul.domain.releases import ReleaseState
 from simpul.errors import ApprovalRefusal, Malformed, NotUnderstood, PolicyRefusal, Stale
-from simpul.protocol import message, payloads
+from simpul.protocol import blind, charters, grants, message, payloads, recalls
 from simpul.protocol.canonical import encode
 from simpul.protocol.labels import to_wire
 from simpul.protocol.message import KINDS, Message, decode_message, encode_message, kind_of, numbered
@@ -67,7 +67,7 @@ def test_the_table_names_every_kind_once_and_each_way_in() -> None:
     contact = {name for name, kind in KINDS.items() if kind.contact}
     assert content == {"release", "sighting", "feedback"}
     assert contact == {"hello", "keys", "void", "unopenable"}
-    assert len(KINDS) == 14
+    assert len(KINDS) == 19
     assert all(kind.name == name for name, kind in KINDS.items())
 
 
@@ -132,9 +132,14 @@ PROCEDURES: list[payloads.Procedure] = [
         message=drawn("m"), stream=drawn("s", 16), number=4, kind="level", what="kind"
     ),
     payloads.AgreementStep(step="propose", id="xa-xb", version=1),
+    charters.CharterStep(step="hold", id="coastal-ring", epoch=2, charter=bytes(32), left=("a" * 50,)),
+    blind.BlindStep(step="exclude", id="coastal-ring", asked=drawn("a", 16), party="a" * 50),
+    grants.ConsentRequest(id=drawn("c", 16)),
+    grants.ConsentAnswer(request=drawn("r"), outcome="deny", reason="not now"),
     payloads.CardNotice(version=2),
     payloads.ReceiptList(receipts=()),
-    payloads.RecallNotice(product="product--1"),
+    recalls.RecallNotice(),
+    recalls.RecallAnswer(recall=bytes(32), at=1, destroyed=2, named=("a" * 50,)),
     payloads.CheckpointNotice(note="simpul/…\n3\n"),
 ]
 
