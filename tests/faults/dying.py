@@ -144,13 +144,15 @@ class Server:
         if self.pid == 0:
             code = 1
             try:
-                stop = threading.Event()
-                signal.signal(signal.SIGTERM, lambda *_: stop.set())
+                # Not an Event: its lock, taken in a handler while its own thread holds it, is never given back.
+                told: list[bool] = []
+                signal.signal(signal.SIGTERM, lambda *_: told.append(True))
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                 with self._open() as nations:
                     node = nations[self._name]
-                    with node.lock(), Courier(node, stopped=stop.set) as courier:
-                        stop.wait()
+                    with node.lock(), Courier(node, stopped=lambda: told.append(True)) as courier:
+                        while not told:
+                            time.sleep(0.02)
                     code = 2 if courier.failed else 0
             finally:
                 os._exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +63,11 @@ def _stay(call: Call, run: Demonstration, lines: list[str]) -> None:
     for name, url in run.urls.items():
         call.output.note(f"{name:<10} {url}")
     call.output.note("the nodes stay up; Ctrl-C ends them")
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    # The signal itself is waited for: a lock that a handler takes may be held by the very thread that waits for it.
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    signal.sigwait(ends)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
 
 
 def _lines(run: Demonstration, facts: dict[str, Any], sharing: Sharing) -> list[str]:
