@@ -155,7 +155,7 @@ def take_answer(unit: Unit, message: Message) -> None:
 
 
 def notice_lost_keys(node: Node) -> None:
-    """Find out that this home was restored from a backup: its database issued prekeys for now, and they are not here.
+    """Find out that this home was restored from a backup: its database issued prekeys of this epoch, and they are not here.
 
     No backup holds them (design §7). Every partner is given new ones, and asked for its recalls.
     """
